@@ -1,0 +1,71 @@
+"""What a component is: all that a third party imports to write one.
+
+A component is one class with a pydantic `Config`; palette, form, checks, documentation and engine derive everything
+else from it. It is found through the entry point group `flowstudio.components`, a login through
+`flowstudio.connections`.
+"""
+
+from flowstudio.errors import ConnectionFailedError, HttpStatusError, StepError, StepTimeoutError
+from flowstudio.expressions.nothing import MISSING
+from flowstudio.sdk.component import Answer, Category, Component, Example, Fault, Port
+from flowstudio.sdk.connection import Connection
+from flowstudio.sdk.context import Context
+from flowstudio.sdk.fields import (
+    Code,
+    Expression,
+    Lazy,
+    LongText,
+    Settings,
+    SlotName,
+    Text,
+    Value,
+    setting,
+)
+from flowstudio.sdk.message import Message
+from flowstudio.sdk.outcome import Drop, Outcome, Reply, Sleep, Stop, To, Wait
+from flowstudio.sdk.shapes import Call, Collect, Loop, Merge, Split
+from flowstudio.sdk.trigger import Clock, Consume, Delivery, Route, Source, Trigger
+
+__all__ = [
+    "MISSING",
+    "Answer",
+    "Call",
+    "Category",
+    "Clock",
+    "Code",
+    "Collect",
+    "Component",
+    "Connection",
+    "ConnectionFailedError",
+    "Consume",
+    "Context",
+    "Delivery",
+    "Drop",
+    "Example",
+    "Expression",
+    "Fault",
+    "HttpStatusError",
+    "Lazy",
+    "LongText",
+    "Loop",
+    "Merge",
+    "Message",
+    "Outcome",
+    "Port",
+    "Reply",
+    "Route",
+    "Settings",
+    "Sleep",
+    "SlotName",
+    "Source",
+    "Split",
+    "StepError",
+    "StepTimeoutError",
+    "Stop",
+    "Text",
+    "To",
+    "Trigger",
+    "Value",
+    "Wait",
+    "setting",
+]

@@ -1,0 +1,130 @@
+"""The component: a kind of step, written as one class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowstudio.sdk.fields import Settings
+
+if TYPE_CHECKING:
+    from flowstudio.sdk.context import Context
+
+Json = Any
+
+
+class Category(StrEnum):
+    """The palette's groups, in their order."""
+
+    TRIGGER = "Trigger"
+    CONNECT = "Connect"
+    TRANSFORM = "Transform"
+    LOGIC = "Logic"
+    RELIABILITY = "Reliability"
+    OUTPUT = "Output"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Where wires end: its name in the file, and the title that people see (default the name)."""
+
+    name: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a config: the dotted name of the field, what, why, what to do; `span` in that field's text."""
+
+    field: str
+    what: str
+    why: str = ""
+    remedy: str = ""
+    span: tuple[int, int] | None = None
+    severity: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other system says in an example of a component that calls out."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One executable example: with this config, this payload gives this output. Shown in the reference, run by the tests.
+
+    `output` is the payload that leaves by `port`; `port` None means that nothing leaves. `requests` are what the
+    component sends (method, url, body), answered in order by `answers`.
+    """
+
+    title: str
+    config: Mapping[str, Json]
+    payload: Json = None
+    output: Json = None
+    port: str | None = "out"
+    answers: tuple[Answer, ...] = ()
+    requests: tuple[Mapping[str, Json], ...] = ()
+
+
+class Component:
+    """A kind of step. Subclasses set the class attributes, declare `Config` and write `run()`.
+
+    A component holds no state of its own: one object serves all messages of all runs at once. Whatever leaves the
+    process goes through `context.http` or `context.effect`.
+    """
+
+    key: ClassVar[str]
+    """Its name in flow files, without the version: `http`; a third party's has a vendor's prefix: `acme.crm`."""
+    version: ClassVar[int] = 1
+    """The major version; it rises when a stored config no longer means the same."""
+    title: ClassVar[str]
+    description: ClassVar[str]
+    """One sentence: what the step does to the payload."""
+    category: ClassVar[Category]
+    icon: ClassVar[str] = "cube"
+    """The name of a Phosphor icon."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other tools' words for it, known to the palette's search."""
+    inputs: ClassVar[tuple[Port, ...]] = (Port("in"),)
+    outputs: ClassVar[tuple[Port, ...]] = (Port("out"),)
+    pure: ClassVar[bool] = True
+    """Whether the result depends on message, config and the visit's clock and seed alone, and nothing leaves."""
+    fails: ClassVar[bool] = True
+    """Whether the step has an `error` port."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    class Config(Settings):
+        """No settings."""
+
+    @classmethod
+    def ports(cls, config: Mapping[str, Json]) -> tuple[Port, ...]:
+        """The output ports under a stored config, without `error`."""
+        return cls.outputs
+
+    @classmethod
+    def summary(cls, config: Mapping[str, Json]) -> str:
+        """One line for the card on the canvas, made of the stored config: `GET {shop_url}/orders`."""
+        return cls.title
+
+    @classmethod
+    def check(cls, config: Mapping[str, Json]) -> Iterable[Fault]:
+        """What the types alone do not show: a cron line that never fires, a port named twice.
+
+        `config` is the stored config with defaults filled in; its fields are of their types, except that those that
+        may be `{{ }}` can be such a string.
+        """
+        return ()
+
+    def run(self, config: Any, payload: Json, context: Context) -> Any:
+        """Does the step's work: returns the new payload, or an Outcome. May be a coroutine function.
+
+        `config` is a `Config` with every field evaluated for this message. Raises StepError (or anything else, which
+        counts as one) when it fails. The payload is shared: never change it in place.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what it does: write run()")

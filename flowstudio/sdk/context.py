@@ -1,0 +1,64 @@
+"""What a component's `run()` may ask of the engine, and the one gate through which all effects pass."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from flowstudio.httpclient import Request, Response
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class VisitClock:
+    """Time and chance of one visit: recorded, so that a retry, a resume and a replay see the same."""
+
+    now: float
+    """Seconds since the epoch."""
+    seed: int
+
+
+class Log(Protocol):
+    """A visit's log; fields are JSON."""
+
+    def debug(self, message: str, **fields: Json) -> None: ...
+    def info(self, message: str, **fields: Json) -> None: ...
+    def warning(self, message: str, **fields: Json) -> None: ...
+    def error(self, message: str, **fields: Json) -> None: ...
+
+
+class Context(Protocol):
+    """What is given to `run()` beside config and payload, for one visit."""
+
+    step: str
+    address: str
+    attempt: int
+    """Of this visit, from 1."""
+    clock: VisitClock
+    log: Log
+
+    @property
+    def idempotency_key(self) -> str:
+        """One for all tries of this visit, another for every other visit."""
+
+    def names(self) -> Mapping[str, Json]:
+        """The bound names without their dollar: meta, vars, steps, trigger, run, customer, instance, item, state, error."""
+
+    async def http(self, request: Request, *, connection: str | None = None, timeout: float | None = None) -> Response:
+        """Sends a request with the login of a slot, reads the whole answer, records both.
+
+        Raises ConnectionFailedError or StepTimeoutError; any status is an answer.
+        """
+
+    async def opened(self, connection: str) -> Any:
+        """The client of a slot's connection, opened once and shared by the runs of an instance."""
+
+    async def effect(self, kind: str, request: Json, perform: Callable[[], Awaitable[Json]]) -> Json:
+        """Does something that leaves the process: `perform` is called unless a recording answers `request`.
+
+        `request` is JSON that tells what will be done, without secrets; the same `request` at the same address means
+        the same effect.
+        """
