@@ -1,0 +1,1 @@
+"""The canvas: NodeGraphQt used as a view toolkit, driven by the document alone."""

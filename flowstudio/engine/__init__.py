@@ -1,0 +1,1 @@
+"""Does what the plan says: asyncio, one process, no Qt, no disk."""

@@ -1,0 +1,1 @@
+"""Runs flows for someone: a person at a screen, or many customers."""

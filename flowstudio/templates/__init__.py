@@ -1,0 +1,1 @@
+"""One flow, many customers: decisions; nothing is done here."""
