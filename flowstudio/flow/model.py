@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Final
 
 Json = Any
@@ -22,8 +21,6 @@ ID_PATTERN: Final = re.compile(r"[a-z][a-z0-9_-]*")
 DEFAULT_OUT: Final = "out"
 DEFAULT_IN: Final = "in"
 ERROR_PORT: Final = "error"
-
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class _Absent:
@@ -78,13 +75,13 @@ class Step:
     """A configured component in a flow; `component` is `key@major version`."""
 
     component: str
-    config: Mapping[str, Json] = field(default=_NOTHING)
+    config: Mapping[str, Json] = field(default_factory=dict)
     name: str | None = None
     retry: Mapping[str, Json] | None = None
     timeout: float | None = None
     disabled: bool = False
     note: str | None = None
-    extra: Mapping[str, Json] = field(default=_NOTHING)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ class Variable:
     default: Json = ABSENT
     required: bool | None = None
     options: Json = None
-    extra: Mapping[str, Json] = field(default=_NOTHING)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,7 @@ class Slot:
     title: str | None = None
     hint: str | None = None
     required: bool | None = None
-    extra: Mapping[str, Json] = field(default=_NOTHING)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ class Note:
     """A text on the canvas."""
 
     text: str
-    extra: Mapping[str, Json] = field(default=_NOTHING)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +126,17 @@ class Group:
 
     title: str
     steps: tuple[str, ...] = ()
-    extra: Mapping[str, Json] = field(default=_NOTHING)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where things lie on the canvas: steps as (x, y), notes and groups as (x, y, width, height), in scene units."""
 
-    steps: Mapping[str, tuple[float, float]] = field(default=_NOTHING)
-    notes: Mapping[str, tuple[float, float, float, float]] = field(default=_NOTHING)
-    groups: Mapping[str, tuple[float, float, float, float]] = field(default=_NOTHING)
-    extra: Mapping[str, Json] = field(default=_NOTHING)
+    steps: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    notes: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict)
 
     def to_document(self) -> dict[str, Json]:
         """The layout as its file holds it."""
@@ -163,16 +160,16 @@ class Flow:
 
     id: str
     name: str
-    steps: Mapping[str, Step] = field(default=_NOTHING)
+    steps: Mapping[str, Step] = field(default_factory=dict)
     wires: tuple[Wire, ...] = ()
     description: str | None = None
     label: str | None = None
     redact: tuple[str, ...] = ()
-    variables: Mapping[str, Variable] = field(default=_NOTHING)
-    connections: Mapping[str, Slot] = field(default=_NOTHING)
-    notes: Mapping[str, Note] = field(default=_NOTHING)
-    groups: Mapping[str, Group] = field(default=_NOTHING)
-    extra: Mapping[str, Json] = field(default=_NOTHING)
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    connections: Mapping[str, Slot] = field(default_factory=dict)
+    notes: Mapping[str, Note] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    extra: Mapping[str, Json] = field(default_factory=dict)
     layout: Layout = field(default_factory=Layout)
 
     def with_layout(self, layout: Layout) -> Flow:

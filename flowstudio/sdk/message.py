@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from flowstudio.expressions.nothing import MISSING
 
 Json = Any
-
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,6 @@ class Message:
     """
 
     payload: Json
-    meta: Mapping[str, Json] = field(default=_NOTHING)
+    meta: Mapping[str, Json] = field(default_factory=dict)
     lineage: Lineage | None = None
     error: Mapping[str, Json] | None = None

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
 from flowstudio.expressions.nothing import MISSING
 
 Json = Any
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class To:
 
     ports: tuple[str, ...] = ("out",)
     payload: Json = MISSING
-    meta: Mapping[str, Json] = field(default=_NOTHING)
+    meta: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Reply:
     """
 
     status: int = 200
-    headers: Mapping[str, str] = field(default=_NOTHING)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: Json = None
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from flowstudio.sdk.component import Category, Component, Port
 from flowstudio.expressions.nothing import MISSING
+from flowstudio.sdk.component import Category, Component, Port
 
 Json = Any
 
