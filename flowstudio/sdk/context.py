@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from flowstudio.expressions.language import VisitClock
     from flowstudio.httpclient import Request, Response
 
 Json = Any
-
-
-@dataclass(frozen=True, slots=True)
-class VisitClock:
-    """Time and chance of one visit: recorded, so that a retry, a resume and a replay see the same."""
-
-    now: float
-    """Seconds since the epoch."""
-    seed: int
 
 
 class Log(Protocol):
@@ -47,8 +38,8 @@ class Context(Protocol):
     def names(self) -> Mapping[str, Json]:
         """The bound names without their dollar: meta, vars, steps, trigger, run, customer, instance, item, state, error."""
 
-    async def http(self, request: Request, *, connection: str | None = None, timeout: float | None = None) -> Response:
-        """Sends a request with the login of a slot, reads the whole answer, records both.
+    async def http(self, request: Request, *, connection: str | None = None) -> Response:
+        """Sends a request with the login of a slot within the visit's timeout, reads the whole answer, records both.
 
         Raises ConnectionFailedError or StepTimeoutError; any status is an answer.
         """

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 from pydantic_core import PydanticUndefined
 
 
@@ -86,7 +87,7 @@ def setting(
     puts it in the closed section at the end, `widget` overrides the one that follows from the type, `constraints` are
     pydantic's (`ge`, `le`, `min_length`, `pattern`, `default_factory`). Without a default the field is required.
     """
-    extra = {
+    extra: JsonDict = {
         name: value
         for name, value in {
             "x-group": group,
