@@ -1,0 +1,271 @@
+"""The open flow with its file, its undo stack and its copy for recovery: the only writer of a flow."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from flowstudio.errors import EditRefusedError, FileError, StoreError
+from flowstudio.flow.diff import Changes, diff
+from flowstudio.flow.edits import Edit, touches
+from flowstudio.flow.files import FlowFile, read_flow, save_flow
+from flowstudio.flow.model import Flow
+
+MERGE_WITHIN: Final = 1.0
+"""Seconds within which the next edit of the same field joins the one before it."""
+
+RECOVERY_AFTER_MS: Final = 1500
+"""How long an unsaved change stays in memory alone."""
+
+_TYPED: Final = ("Set", "Move", "ClearConfig")
+"""Edits that come in series from one gesture (typing, nudging); the others are one step each."""
+
+_log = logging.getLogger(__name__)
+
+
+class Recovery(Protocol):
+    """Where copies of unsaved documents lie (see stores/recovery)."""
+
+    def keep(
+        self, document_key: str, path: Path | None, flow_document: Mapping[str, Any], layout_document: Mapping[str, Any]
+    ) -> None:
+        """Keeps a copy of what is not saved, in the place of the one before."""
+
+    def drop(self, document_key: str) -> None:
+        """Forgets the copy, if there is one."""
+
+
+class EditCommand(QUndoCommand):
+    """The flow before and after one edit; consecutive edits of one field become one command."""
+
+    def __init__(
+        self,
+        document: Document,
+        before: Flow,
+        after: Flow,
+        changes: Changes,
+        title: str,
+        key: tuple[object, ...] | None,
+        at: float,
+    ) -> None:
+        super().__init__(title)
+        self.before = before
+        self.after = after
+        self.key = key
+        self.at = at
+        self._document = document
+        self._changes: Changes | None = changes
+
+    def id(self) -> int:
+        return -1 if self.key is None else 1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, EditCommand) or other.key != self.key or other.at - self.at > MERGE_WITHIN:
+            return False
+        self.after = other.after
+        self.at = other.at
+        self.setText(other.text())
+        if not diff(self.before, self.after):
+            self.setObsolete(True)
+        return True
+
+    def redo(self) -> None:
+        changes, self._changes = self._changes, None
+        self._document._become(self.after, changes)
+
+    def undo(self) -> None:
+        self._document._become(self.before, None)
+
+
+class Document(QObject):
+    """A flow being edited. Whoever wants it changed calls `apply` with an edit; whoever shows it listens to `changed`."""
+
+    changed = Signal(object, object)
+    """The flow as it is now, and its Changes from what it was."""
+    refused = Signal(object, object)
+    """An edit that did not apply, and the Problem that says why."""
+    saved = Signal()
+    path_changed = Signal()
+    modified_changed = Signal(bool)
+
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        *,
+        recovery: Recovery | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(parent)
+        self.key: Final = uuid.uuid4().hex
+        """Names this document among the copies for recovery."""
+        self.undo_stack: Final = QUndoStack(self)
+        self.saved_at: float | None = None
+        """When it was last saved in this session, seconds since the epoch."""
+        self._flow = _empty_flow()
+        self._saved_flow = self._flow
+        self._file: FlowFile | None = None
+        self._example: Path | None = None
+        self._clock = clock
+        self._series = 0
+        self._telling = False
+        self._recovery = recovery
+        self._recovery_timer = QTimer(self, singleShot=True, interval=RECOVERY_AFTER_MS)
+        self._recovery_timer.timeout.connect(self.keep_for_recovery)
+        self.undo_stack.cleanChanged.connect(self._clean_changed)
+
+    @property
+    def flow(self) -> Flow:
+        """The flow as it is now."""
+        return self._flow
+
+    @property
+    def path(self) -> Path | None:
+        """The flow's file; None before it is saved for the first time."""
+        return self._file.path if self._file is not None else None
+
+    @property
+    def samples_path(self) -> Path | None:
+        """The flow file beside which the samples lie: its own, or the example's that it was copied from."""
+        return self.path or self._example
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether there are edits since it was opened or saved."""
+        return not self.undo_stack.isClean()
+
+    @property
+    def would_lose(self) -> bool:
+        """Whether closing it would lose something: edits that undo each other lose nothing."""
+        return self.is_modified and bool(diff(self._saved_flow, self._flow))
+
+    def new(self, flow: Flow | None = None, *, example: Path | None = None) -> None:
+        """Starts an unsaved document, empty or from `flow`; `example` is the file whose samples it uses until saved."""
+        self._example = example
+        self._begin(flow or _empty_flow(), None)
+
+    def open(self, path: Path) -> None:
+        """Reads a flow's file; FileError says what is wrong with it, and the document stays as it was."""
+        file = read_flow(path)
+        self._example = None
+        self._begin(file.flow, file)
+
+    def recover(self, flow: Flow, path: Path | None) -> None:
+        """Takes over the unsaved copy that an earlier editor left; it stays modified until it is saved."""
+        try:
+            if path is None:
+                self.new()
+            else:
+                self.open(path)
+        except FileError:
+            # The file was lost or broken meanwhile; the copy is whole, and saving it asks for a place.
+            self.new()
+        self.undo_stack.resetClean()
+        self._become(flow, None)
+
+    def save(self, path: Path | None = None) -> None:
+        """Writes the flow to its file, or to `path`, which becomes its file; FileError or StoreError when it cannot."""
+        if path is None and self.path is None:
+            raise ValueError("a document that was never saved needs a path")
+        self.end_series()
+        before = self.path
+        file = self._file if self._file is not None else _unwritten(path)
+        self._file = save_flow(file, self._flow, path)
+        self._saved_flow = self._flow
+        self.saved_at = time.time()
+        self.undo_stack.setClean()
+        self.drop_recovery()
+        if self.path != before:
+            self.path_changed.emit()
+        self.saved.emit()
+
+    def apply(self, edit: Edit) -> bool:
+        """Makes an edit, as one step of undo; False when it was refused. An edit that changes nothing leaves no step."""
+        if self._telling:
+            raise RuntimeError("an edit came from within the news of another; apply it when that has been told")
+        before = self._flow
+        try:
+            after = edit.apply(before)
+        except EditRefusedError as error:
+            self.refused.emit(edit, error.problem)
+            return False
+        changes = diff(before, after)
+        if not changes:
+            return True
+        key = self._series_key(edit, before)
+        self.undo_stack.push(EditCommand(self, before, after, changes, edit.title, key, self._clock()))
+        return True
+
+    def end_series(self) -> None:
+        """The next edit begins a step of undo of its own: called when a field loses the focus."""
+        self._series += 1
+
+    def keep_for_recovery(self) -> None:
+        """Writes the copy for recovery now, if there is something to lose."""
+        self._recovery_timer.stop()
+        if self._recovery is None:
+            return
+        try:
+            if self.would_lose:
+                self._recovery.keep(self.key, self.path, self._flow.to_document(), self._flow.layout.to_document())
+            else:
+                self._recovery.drop(self.key)
+        except (OSError, StoreError) as error:
+            _log.warning("The copy for recovery could not be written: %s", error)
+
+    def drop_recovery(self) -> None:
+        """Forgets the copy for recovery: the document was saved, or closed on purpose."""
+        self._recovery_timer.stop()
+        if self._recovery is None:
+            return
+        try:
+            self._recovery.drop(self.key)
+        except (OSError, StoreError) as error:
+            _log.warning("The copy for recovery could not be removed: %s", error)
+
+    def _begin(self, flow: Flow, file: FlowFile | None) -> None:
+        before = self.path
+        self._file = file
+        self._saved_flow = flow
+        self.end_series()
+        self.undo_stack.clear()
+        self.undo_stack.setClean()
+        self._become(flow, None)
+        self.drop_recovery()
+        if self.path != before:
+            self.path_changed.emit()
+
+    def _become(self, flow: Flow, changes: Changes | None) -> None:
+        before, self._flow = self._flow, flow
+        told = diff(before, flow) if changes is None else changes
+        if self._recovery is not None and not self._recovery_timer.isActive():
+            self._recovery_timer.start()
+        self._telling = True
+        try:
+            self.changed.emit(flow, told)
+        finally:
+            self._telling = False
+
+    def _series_key(self, edit: Edit, flow: Flow) -> tuple[object, ...] | None:
+        name = type(edit).__name__
+        if not name.startswith(_TYPED):
+            return None
+        return (name, touches(edit, flow), self._series)
+
+    def _clean_changed(self, clean: bool) -> None:
+        self.modified_changed.emit(not clean)
+
+
+def _empty_flow() -> Flow:
+    return Flow(id="untitled", name="Untitled flow")
+
+
+def _unwritten(path: Path | None) -> FlowFile:
+    """What stands for the file of a document that has none: nothing of it is on disk, so all of it is written."""
+    return FlowFile(path=path or Path(), flow=Flow(id="", name=""), flow_bytes=b"", layout_bytes=None)

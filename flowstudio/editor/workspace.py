@@ -1,0 +1,464 @@
+"""What belongs to working on a flow but not to the flow: selection, view, marks, test values, the chosen sample."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from flowstudio.errors import SecretStoreError, StoreError
+from flowstudio.flow.model import ABSENT, Flow, Json, Wire
+
+KEPT_REQUESTS: Final = 20
+"""How many captured requests are remembered, the newest first."""
+
+_WRITE_AFTER_MS: Final = 600
+_LARGEST_KEPT_PAYLOAD: Final = 1_000_000
+_VARIABLES: Final = "vars"
+"""Where secret test values of variables stand among the secrets, beside the slots of connections."""
+
+_log = logging.getLogger(__name__)
+
+
+class Views(Protocol):
+    """Where view state lies, by a flow file's absolute path (see stores/views)."""
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """What was written last; empty if nothing was."""
+
+    def write(self, path: Path, state: dict[str, Any]) -> None:
+        """Keeps the state in the place of the one before."""
+
+
+class Secrets(Protocol):
+    """Where test logins lie (see stores/secrets)."""
+
+    def get(self, name: str) -> str | None: ...
+    def set(self, name: str, value: str) -> None: ...
+    def delete(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A payload to run a flow on.
+
+    `file` lies beside the flow (`path`; the payload is read when it is needed), `captured` is a request that was caught,
+    `edited` was typed, `none` is null. `trigger` is the step that it starts, None where there is only one; `meta` is what
+    `$meta` shows of it.
+    """
+
+    kind: Literal["none", "file", "captured", "edited"] = "none"
+    title: str = "No sample"
+    payload: Json = None
+    meta: Mapping[str, Json] | None = None
+    trigger: str | None = None
+    path: Path | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The sample as view state holds it."""
+        return {
+            "kind": self.kind,
+            "title": self.title,
+            "payload": self.payload,
+            "meta": dict(self.meta) if self.meta is not None else None,
+            "trigger": self.trigger,
+            "path": str(self.path) if self.path is not None else None,
+        }
+
+    @classmethod
+    def from_json(cls, document: Any) -> Sample | None:
+        """What `to_json` wrote; None for anything else."""
+        if not isinstance(document, dict) or document.get("kind") not in ("none", "file", "captured", "edited"):
+            return None
+        path, meta = document.get("path"), document.get("meta")
+        return cls(
+            kind=document["kind"],
+            title=str(document.get("title", "")),
+            payload=document.get("payload"),
+            meta=meta if isinstance(meta, dict) else None,
+            trigger=document.get("trigger"),
+            path=Path(path) if isinstance(path, str) else None,
+        )
+
+
+NO_SAMPLE: Final = Sample()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is selected: steps in the order they were chosen, or else one wire, note or group."""
+
+    steps: tuple[str, ...] = ()
+    wire: Wire | None = None
+    note: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where the canvas looks; None until it was looked at."""
+
+    zoom: float | None = None
+    centre: tuple[float, float] | None = None
+
+
+@dataclass(slots=True)
+class _State:
+    view: View = field(default_factory=View)
+    collapsed: frozenset[str] = frozenset()
+    breakpoints: dict[str, dict[str, Json]] = field(default_factory=dict)
+    pins: dict[str, Json] = field(default_factory=dict)
+    values: dict[str, Json] = field(default_factory=dict)
+    secret_values: frozenset[str] = frozenset()
+    sample: Sample | None = None
+    captured: tuple[Sample, ...] = ()
+    extra: dict[str, Json] = field(default_factory=dict)
+
+
+class Workspace(QObject):
+    """The state of working on one document. All but the selection is kept between sessions once the flow has a file."""
+
+    selection_changed = Signal()
+    values_changed = Signal(str)
+    """A variable's test value changed (its name)."""
+    logins_changed = Signal(str)
+    """A connection's test login changed (the slot's name)."""
+    sample_changed = Signal()
+    marks_changed = Signal(object)
+    """Breakpoints or pins changed on these steps (a frozenset of ids)."""
+    restored = Signal()
+    """State was read for another file: everything may have changed."""
+
+    def __init__(
+        self,
+        views: Views | None = None,
+        secrets: Callable[[], Secrets] | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._views = views
+        self._open_secrets = secrets
+        self._secrets: Secrets | None = None
+        self._secrets_note: str | None = None
+        self._logins: dict[str, dict[str, str]] = {}
+        self._path: Path | None = None
+        self._selected = Selection()
+        self._state = _State()
+        self._timer = QTimer(self, singleShot=True, interval=_WRITE_AFTER_MS)
+        self._timer.timeout.connect(self.write)
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The selected steps, in the order they were chosen."""
+        return self._selected.steps
+
+    @property
+    def selected(self) -> Selection:
+        """The whole selection: steps, or a wire, a note, a group."""
+        return self._selected
+
+    @property
+    def current_step(self) -> str | None:
+        """The step that inspector and data panel show: the one chosen last."""
+        return self._selected.steps[-1] if self._selected.steps else None
+
+    def select(
+        self,
+        steps: Iterable[str] = (),
+        *,
+        wire: Wire | None = None,
+        note: str | None = None,
+        group: str | None = None,
+    ) -> None:
+        """Selects these and nothing else."""
+        selected = Selection(tuple(dict.fromkeys(steps)), wire, note, group)
+        if selected != self._selected:
+            self._selected = selected
+            self.selection_changed.emit()
+
+    def follow(self, flow: Flow, renamed: Mapping[str, str] | None = None) -> None:
+        """Keeps the state to what the flow still has, after it changed; `renamed` is old id to new id of steps."""
+        names = renamed or {}
+        was = self._selected
+        self.select(
+            (names.get(step, step) for step in was.steps if names.get(step, step) in flow.steps),
+            wire=was.wire if was.wire in flow.wires else None,
+            note=was.note if was.note in flow.notes else None,
+            group=was.group if was.group in flow.groups else None,
+        )
+        for old, new in names.items():
+            if old in self._state.breakpoints:
+                self._state.breakpoints[new] = self._state.breakpoints.pop(old)
+            if old in self._state.pins:
+                self._state.pins[new] = self._state.pins.pop(old)
+        if names:
+            self._touch()
+
+    @property
+    def view(self) -> View:
+        """Where the canvas looked last."""
+        return self._state.view
+
+    def set_view(self, zoom: float, centre: tuple[float, float]) -> None:
+        """Remembers where the canvas looks."""
+        view = View(zoom, centre)
+        if view != self._state.view:
+            self._state.view = view
+            self._touch()
+
+    @property
+    def collapsed(self) -> frozenset[str]:
+        """The groups that are folded."""
+        return self._state.collapsed
+
+    def set_collapsed(self, group: str, collapsed: bool) -> None:
+        """Folds or unfolds a group."""
+        groups = self._state.collapsed | {group} if collapsed else self._state.collapsed - {group}
+        if groups != self._state.collapsed:
+            self._state.collapsed = groups
+            self._touch()
+
+    def remembered(self, key: str, default: Json = None) -> Json:
+        """A panel's own state of this flow (which view of a payload was open, say)."""
+        return self._state.extra.get(key, default)
+
+    def remember(self, key: str, value: Json) -> None:
+        """Keeps a panel's own state of this flow."""
+        if self._state.extra.get(key, ABSENT) != value:
+            self._state.extra[key] = value
+            self._touch()
+
+    @property
+    def breakpoints(self) -> Mapping[str, Mapping[str, Json]]:
+        """Step to breakpoint, as the session's `breakpoints` takes them."""
+        return self._state.breakpoints
+
+    def set_breakpoint(self, step: str, breakpoint: Mapping[str, Json] | None) -> None:  # noqa: A002 - its name
+        """Sets or (None) removes the breakpoint of a step."""
+        if breakpoint is None:
+            self._state.breakpoints.pop(step, None)
+        else:
+            self._state.breakpoints[step] = dict(breakpoint)
+        self._touch()
+        self.marks_changed.emit(frozenset({step}))
+
+    @property
+    def pins(self) -> Mapping[str, Json]:
+        """Step to the output that stands in for it."""
+        return self._state.pins
+
+    def set_pin(self, step: str, payload: Json) -> None:
+        """Pins an output to a step; ABSENT removes it."""
+        if payload is ABSENT:
+            self._state.pins.pop(step, None)
+        else:
+            self._state.pins[step] = payload
+        self._touch()
+        self.marks_changed.emit(frozenset({step}))
+
+    @property
+    def values(self) -> Mapping[str, Json]:
+        """Variable to its test value; one that is not here has its default."""
+        store = self._secret_store() if self._state.secret_values else None
+        if store is not None:
+            for name in self._state.secret_values - self._state.values.keys():
+                if (kept := self._kept_secret(store, _VARIABLES, name)) is not None:
+                    self._state.values[name] = kept
+        return self._state.values
+
+    def set_value(self, name: str, value: Json, *, secret: bool = False) -> None:
+        """Gives a variable a test value; ABSENT takes it away. A secret one lies in the secret store alone."""
+        values = self._state.values
+        before = self.values.get(name, ABSENT)
+        if value is before or (value is not ABSENT and before is not ABSENT and _same(before, value)):
+            return
+        if value is ABSENT:
+            values.pop(name, None)
+        else:
+            values[name] = value
+        if secret or name in self._state.secret_values:
+            self._keep_secret(_VARIABLES, name, None if value is ABSENT else str(value))
+            kept = {name} if value is not ABSENT else set()
+            self._state.secret_values = (self._state.secret_values - {name}) | kept
+        self._touch()
+        self.values_changed.emit(name)
+
+    @property
+    def logins_note(self) -> str | None:
+        """Why logins are kept for this session only, one sentence; None where they are kept for good."""
+        self._secret_store()
+        return self._secrets_note
+
+    def login(self, slot: str, fields: Iterable[str]) -> dict[str, str]:
+        """The test login of a connection slot: those of its fields that were given."""
+        given = self._logins.setdefault(slot, {})
+        store = self._secret_store()
+        if store is not None:
+            for name in fields:
+                if name not in given and (kept := self._kept_secret(store, slot, name)) is not None:
+                    given[name] = kept
+        return {name: given[name] for name in fields if name in given}
+
+    def set_login(self, slot: str, name: str, value: str | None) -> None:
+        """Sets one field of a slot's test login; None or nothing takes it away."""
+        given = self._logins.setdefault(slot, {})
+        if value:
+            given[name] = value
+        else:
+            given.pop(name, None)
+        self._keep_secret(slot, name, value)
+        self.logins_changed.emit(slot)
+
+    @property
+    def sample(self) -> Sample | None:
+        """The chosen sample; None while nobody has chosen, which takes the one beside the flow."""
+        return self._state.sample
+
+    def choose_sample(self, sample: Sample | None) -> None:
+        """Chooses what Run starts with."""
+        if sample != self._state.sample:
+            self._state.sample = sample
+            self._touch()
+            self.sample_changed.emit()
+
+    @property
+    def captured(self) -> tuple[Sample, ...]:
+        """The requests that were captured, the newest first."""
+        return self._state.captured
+
+    def add_captured(self, sample: Sample) -> None:
+        """Remembers a captured request and chooses it."""
+        self._state.captured = (sample, *self._state.captured)[:KEPT_REQUESTS]
+        self.choose_sample(sample)
+        self._touch()
+
+    def attach(self, path: Path | None) -> None:
+        """Goes on with the state kept for this file, or, where none is kept, with what there is."""
+        self.write()
+        self._path = path
+        if path is None or self._views is None:
+            return
+        kept = self._views.read(path)
+        if kept:
+            self._state = _state_from(kept)
+            self._logins.clear()
+            self.restored.emit()
+        else:
+            self._touch()
+            self._keep_secrets()
+
+    def write(self) -> None:
+        """Writes the state now."""
+        self._timer.stop()
+        if self._path is None or self._views is None:
+            return
+        try:
+            self._views.write(self._path, _state_document(self._state))
+        except (OSError, StoreError) as error:
+            _log.warning("The view of %s could not be kept: %s", self._path.name, error)
+
+    def _touch(self) -> None:
+        if self._path is not None and self._views is not None:
+            self._timer.start()
+
+    def _secret_store(self) -> Secrets | None:
+        if self._secrets is None and self._secrets_note is None:
+            if self._open_secrets is None:
+                self._secrets_note = "Logins are kept for this session only."
+            else:
+                try:
+                    self._secrets = self._open_secrets()
+                except SecretStoreError as error:
+                    self._secrets_note = _session_only(error)
+        return self._secrets if self._path is not None else None
+
+    def _keep_secret(self, place: str, name: str, value: str | None) -> None:
+        store = self._secret_store()
+        if store is None:
+            return
+        try:
+            if value:
+                store.set(self._secret_name(place, name), value)
+            else:
+                store.delete(self._secret_name(place, name))
+        except (SecretStoreError, StoreError) as error:
+            self._secrets, self._secrets_note = None, _session_only(error)
+
+    def _keep_secrets(self) -> None:
+        """Puts what was given before the flow had a file where it is kept for good."""
+        for slot, fields in self._logins.items():
+            for name, value in fields.items():
+                self._keep_secret(slot, name, value)
+        for name in self._state.secret_values & self._state.values.keys():
+            self._keep_secret(_VARIABLES, name, str(self._state.values[name]))
+
+    def _kept_secret(self, store: Secrets, slot: str, name: str) -> str | None:
+        with contextlib.suppress(SecretStoreError, StoreError):
+            return store.get(self._secret_name(slot, name))
+        return None
+
+    def _secret_name(self, slot: str, name: str) -> str:
+        where = hashlib.sha256(str(self._path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return f"test/{where}/{slot}/{name}"
+
+
+def _session_only(error: Exception) -> str:
+    return f"Logins are kept for this session only. {error}"
+
+
+def _same(a: Json, b: Json) -> bool:
+    """Equal as JSON: 1, 1.0 and true are three values, which == alone does not see."""
+    return type(a) is type(b) and repr(a) == repr(b)
+
+
+def _state_document(state: _State) -> dict[str, Json]:
+    return {
+        "zoom": state.view.zoom,
+        "centre": list(state.view.centre) if state.view.centre is not None else None,
+        "collapsed": sorted(state.collapsed),
+        "breakpoints": state.breakpoints,
+        "pins": state.pins,
+        "values": {name: value for name, value in state.values.items() if name not in state.secret_values},
+        "secret_values": sorted(state.secret_values),
+        "sample": _small(state.sample).to_json() if state.sample is not None else None,
+        "captured": [sample.to_json() for sample in state.captured if sample == _small(sample)],
+        "panels": state.extra,
+    }
+
+
+def _small(sample: Sample) -> Sample:
+    """View state is read whole at each start: a large payload stays in its file, or in this session."""
+    if sample.kind == "file":
+        return replace(sample, payload=None)
+    return sample if len(repr(sample.payload)) <= _LARGEST_KEPT_PAYLOAD else NO_SAMPLE
+
+
+def _state_from(document: Mapping[str, Any]) -> _State:
+    def mapping(key: str) -> dict[str, Any]:
+        value = document.get(key)
+        return dict(value) if isinstance(value, dict) else {}
+
+    def listed(key: str) -> list[Any]:
+        value = document.get(key)
+        return value if isinstance(value, list) else []
+
+    zoom, centre = document.get("zoom"), listed("centre")
+    looked = all(isinstance(value, int | float) for value in (zoom, *centre)) and len(centre) == 2
+    samples = (Sample.from_json(item) for item in listed("captured"))
+    return _State(
+        view=View(float(document["zoom"]), (float(centre[0]), float(centre[1]))) if looked else View(),
+        collapsed=frozenset(str(group) for group in listed("collapsed")),
+        breakpoints={step: dict(mark) for step, mark in mapping("breakpoints").items() if isinstance(mark, dict)},
+        pins=mapping("pins"),
+        values=mapping("values"),
+        secret_values=frozenset(str(name) for name in listed("secret_values")),
+        sample=Sample.from_json(document.get("sample")),
+        captured=tuple(sample for sample in samples if sample is not None),
+        extra=mapping("panels"),
+    )
