@@ -108,6 +108,11 @@ class Component:
         return cls.outputs
 
     @classmethod
+    def leaves_by_several(cls, config: Mapping[str, Json]) -> bool:
+        """Whether one message may leave by more than one port at once under a stored config."""
+        return False
+
+    @classmethod
     def summary(cls, config: Mapping[str, Json]) -> str:
         """One line for the card on the canvas, made of the stored config: `GET {shop_url}/orders`."""
         return cls.title

@@ -1,0 +1,96 @@
+"""The plan: a compiled flow. It is shared by all runs and all customers; values and logins travel apart from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowstudio.flow.model import ERROR_PORT, Flow
+from flowstudio.plan.settings import CompiledConfig
+from flowstudio.sdk.component import Component
+from flowstudio.sdk.spec import Shape, Spec
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The far end of a wire, with the wire's position in the flow, which is its place in the order of messages."""
+
+    target: int
+    port: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and when a visit is tried again; times in seconds. `on` None means the default errors."""
+
+    attempts: int = 1
+    backoff: float = 1.0
+    max_backoff: float = 60.0
+    on: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanStep:
+    """A step, resolved: what it runs, where its messages go, in which scopes it stands.
+
+    `outs` has every port that may be used, `error` only when it is wired. `scopes` are the steps that opened the scopes
+    around it, outermost first. `forks` says that messages may part here, so that the way taken belongs to their place;
+    `shared` that several messages of one scope may visit it, so that the way taken belongs to their address.
+    """
+
+    index: int
+    id: str
+    title: str
+    spec: Spec
+    component: Component
+    config: CompiledConfig
+    outs: Mapping[str, tuple[Link, ...]]
+    retry: Retry
+    timeout: float | None
+    disabled: bool
+    scopes: tuple[int, ...]
+    forks: bool
+    shared: bool
+    reaches: int
+    """The steps that a message here can still come to, as a bit set by index."""
+    body: int = 0
+    """Of a loop: the steps on a way from `body` to `next`, as a bit set."""
+    joins: tuple[int, ...] = ()
+    """Of a split: the collects that close it."""
+
+    @property
+    def shape(self) -> Shape:
+        """What the engine does with it."""
+        return self.spec.shape
+
+    @property
+    def catches(self) -> bool:
+        """Whether its failures have a way to go."""
+        return ERROR_PORT in self.outs
+
+    def may_reach(self, other: int) -> bool:
+        """Whether a message at this step can still come to that one."""
+        return bool(self.reaches >> other & 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A compiled flow: its steps in the flow's order, found by index or by id."""
+
+    flow: Flow
+    flow_hash: str
+    steps: tuple[PlanStep, ...]
+    index: Mapping[str, int]
+
+    def step(self, step: str) -> PlanStep:
+        """The step of that id; KeyError where the flow has none."""
+        return self.steps[self.index[step]]
+
+    @property
+    def triggers(self) -> tuple[PlanStep, ...]:
+        """The steps that start runs."""
+        return tuple(step for step in self.steps if step.shape == "trigger")

@@ -1,0 +1,283 @@
+"""The structure of a flow: what can be reached from where, and in which scopes each step stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flowstudio.flow.model import ERROR_PORT, Flow, Wire
+from flowstudio.sdk.spec import Spec
+
+BODY, NEXT, DONE = "body", "next", "done"
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A flow's graph by index of step. Only wires whose ends exist are in it.
+
+    `back` are the wires that lead round a loop, by position; `circle` is a circle that passes through no loop, as step
+    ids, empty when there is none. `scopes` are the openers around each step, None where no trigger reaches it; `clashes`
+    are steps that paths reach with different scopes open, `unopened` collects with nothing to close.
+    """
+
+    ids: tuple[str, ...]
+    index: Mapping[str, int]
+    wires: tuple[tuple[int, Wire], ...]
+    order: tuple[int, ...]
+    back: frozenset[int]
+    circle: tuple[str, ...]
+    reaches: tuple[int, ...]
+    bodies: Mapping[int, int]
+    scopes: tuple[tuple[int, ...] | None, ...]
+    clashes: tuple[int, ...]
+    unopened: tuple[int, ...]
+    joins: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+def structure_of(flow: Flow, specs: Mapping[str, Spec]) -> Structure:
+    """The structure of a flow whose components are `specs`, by step; unknown steps count as plain."""
+    ids = tuple(flow.steps)
+    index = {step: place for place, step in enumerate(ids)}
+    wires = tuple(
+        (place, wire) for place, wire in enumerate(flow.wires) if wire.source in index and wire.target in index
+    )
+    shapes = {index[step]: spec.shape for step, spec in specs.items() if step in index}
+    back = frozenset(
+        place for place, wire in wires if shapes.get(index[wire.target]) == "loop" and wire.target_port == NEXT
+    )
+    forward: list[list[int]] = [[] for _ in ids]
+    for place, wire in wires:
+        if place not in back:
+            forward[index[wire.source]].append(index[wire.target])
+    order, circle = _ordered(forward)
+    along: list[set[int]] = [set() for _ in ids]
+    for _, wire in wires:
+        along[index[wire.source]].add(index[wire.target])
+    reaches = _reached(along, order, forward)
+    bodies = _bodies(ids, index, wires, shapes, back)
+    scopes, clashes, unopened, joins = _scopes(len(ids), index, wires, shapes, order, back, bodies)
+    return Structure(
+        ids,
+        index,
+        wires,
+        order,
+        back,
+        tuple(ids[step] for step in circle),
+        reaches,
+        bodies,
+        scopes,
+        clashes,
+        unopened,
+        joins,
+    )
+
+
+def _ordered(forward: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The steps in an order in which wires go forwards, and a circle that prevents one; steps on circles come last."""
+    waiting = [0] * len(forward)
+    for targets in forward:
+        for target in targets:
+            waiting[target] += 1
+    ready = [step for step, count in enumerate(waiting) if not count]
+    order: list[int] = []
+    while ready:
+        step = ready.pop()
+        order.append(step)
+        for target in forward[step]:
+            waiting[target] -= 1
+            if not waiting[target]:
+                ready.append(target)
+    if len(order) == len(forward):
+        return tuple(order), ()
+    rest = [step for step, count in enumerate(waiting) if count > 0]
+    inside = set(rest)
+    # Every step of the rest has one before it in the rest: going backwards long enough ends on a circle.
+    before = {target: step for step in rest for target in forward[step] if target in inside}
+    seen: list[int] = []
+    step = rest[0]
+    while step not in seen:
+        seen.append(step)
+        step = before[step]
+    circle = seen[seen.index(step) :][::-1]
+    return (*order, *rest), tuple(circle)
+
+
+def _reached(along: Sequence[set[int]], order: Sequence[int], forward: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """For each step the bit set of steps that its messages can come to, loops included."""
+    reached = [0] * len(along)
+    changed = True
+    while changed:  # once for a flow without loops, and once more for each level of nested ones
+        changed = False
+        for step in reversed(order):
+            bits = reached[step]
+            for target in along[step]:
+                bits |= reached[target] | 1 << target
+            if bits != reached[step]:
+                reached[step] = bits
+                changed = True
+    return tuple(reached)
+
+
+def _bodies(
+    ids: Sequence[str],
+    index: Mapping[str, int],
+    wires: Iterable[tuple[int, Wire]],
+    shapes: Mapping[int, str],
+    back: frozenset[int],
+) -> dict[int, int]:
+    """For each loop the bit set of the steps on a way from `body` to `next`."""
+    bodies: dict[int, int] = {}
+    loops = [step for step, shape in shapes.items() if shape == "loop"]
+    if not loops:
+        return bodies
+    targets: list[list[int]] = [[] for _ in ids]
+    sources: list[list[int]] = [[] for _ in ids]
+    for _, wire in wires:
+        targets[index[wire.source]].append(index[wire.target])
+        sources[index[wire.target]].append(index[wire.source])
+    for loop in loops:
+        starts = [index[w.target] for _, w in wires if index[w.source] == loop and w.source_port == BODY]
+        ends = [index[w.source] for place, w in wires if index[w.target] == loop and place in back]
+        forwards = _closure(starts, targets, loop)
+        backwards = _closure(ends, sources, loop)
+        bodies[loop] = sum(1 << step for step in forwards & backwards)
+    return bodies
+
+
+def _closure(starts: Iterable[int], along: Sequence[Sequence[int]], stop: int) -> set[int]:
+    found: set[int] = set()
+    waiting = [step for step in starts if step != stop]
+    while waiting:
+        step = waiting.pop()
+        if step not in found:
+            found.add(step)
+            waiting.extend(target for target in along[step] if target != stop)
+    return found
+
+
+def scope_after(
+    source: int,
+    port: str,
+    scopes: tuple[int, ...],
+    target: int,
+    shapes: Mapping[int, str],
+    bodies: Mapping[int, int],
+) -> tuple[int, ...]:
+    """The scopes in which a message arrives that leaves `source` by `port`, where `scopes` are open, for `target`."""
+    shape = shapes.get(source)
+    if shape == "split" and port != ERROR_PORT:
+        scopes = (*scopes, source)
+    elif shape == "collect" and port != ERROR_PORT:
+        scopes = scopes[:-1]
+    elif shape == "loop" and port == BODY:
+        scopes = (*scopes, source)
+    while scopes and shapes.get(scopes[-1]) == "loop" and target != scopes[-1] and not bodies[scopes[-1]] >> target & 1:
+        scopes = scopes[:-1]
+    return scopes
+
+
+def _scopes(
+    count: int,
+    index: Mapping[str, int],
+    wires: Iterable[tuple[int, Wire]],
+    shapes: Mapping[int, str],
+    order: Sequence[int],
+    back: frozenset[int],
+    bodies: Mapping[int, int],
+) -> tuple[tuple[tuple[int, ...] | None, ...], tuple[int, ...], tuple[int, ...], dict[int, tuple[int, ...]]]:
+    leaving: list[list[tuple[int, Wire]]] = [[] for _ in range(count)]
+    for place, wire in wires:
+        leaving[index[wire.source]].append((place, wire))
+    scopes: list[tuple[int, ...] | None] = [None] * count
+    clashes: list[int] = []
+    unopened: list[int] = []
+    joins: dict[int, list[int]] = {}
+    for step, shape in shapes.items():
+        if shape == "trigger":
+            scopes[step] = ()
+    for step in order:
+        here = scopes[step]
+        if here is None:
+            continue
+        if shapes.get(step) == "collect":
+            if not here or shapes.get(here[-1]) != "split":
+                unopened.append(step)
+                continue
+            joins.setdefault(here[-1], []).append(step)
+        for place, wire in leaving[step]:
+            target = index[wire.target]
+            there = scope_after(step, wire.source_port, here, target, shapes, bodies)
+            if place in back:
+                if there != (*(scopes[target] or ()), target):
+                    clashes.append(target)
+            elif scopes[target] is None:
+                scopes[target] = there
+            elif scopes[target] != there:
+                clashes.append(target)
+    closers = {split: tuple(sorted(steps)) for split, steps in joins.items()}
+    return tuple(scopes), tuple(dict.fromkeys(clashes)), tuple(unopened), closers
+
+
+def shared_steps(structure: Structure, shapes: Mapping[int, str], several: Iterable[int]) -> frozenset[int]:
+    """The steps that more than one message of one scope may visit.
+
+    `several` are the steps whose one message may leave by more than one port; any other leaves by one.
+    """
+    several = frozenset(several)
+    count = len(structure.ids)
+    entering: list[list[Wire]] = [[] for _ in range(count)]
+    leaving: list[dict[str, list[int]]] = [{} for _ in range(count)]
+    for place, wire in structure.wires:
+        source, target = structure.index[wire.source], structure.index[wire.target]
+        if place not in structure.back:
+            entering[target].append(wire)
+            leaving[source].setdefault(wire.source_port, []).append(target)
+    joining = {step for step, shape in shapes.items() if shape in ("merge", "collect")}
+    # A cautious count first: several ports as if all were taken. Where even that gives one, one it is.
+    crowded: set[int] = set()
+    for step in structure.order:
+        sources = [structure.index[wire.source] for wire in entering[step]]
+        if step not in joining and (
+            len(sources) > 1 or any(source in crowded and source not in joining for source in sources)
+        ):
+            crowded.add(step)
+    for loop, body in structure.bodies.items():
+        ends = [w for p, w in structure.wires if p in structure.back and structure.index[w.target] == loop]
+        if len(ends) > 1 or any(structure.index[w.source] in crowded for w in ends):
+            crowded.add(loop)
+            crowded.update(step for step in range(count) if body >> step & 1 or structure.reaches[loop] >> step & 1)
+    return frozenset(step for step in crowded if _arrivals(step, structure, leaving, joining, several) > 1)
+
+
+def _arrivals(
+    goal: int,
+    structure: Structure,
+    leaving: Sequence[Mapping[str, Sequence[int]]],
+    joining: set[int],
+    several: frozenset[int],
+) -> int:
+    """How many messages of one scope can come to `goal`, up to 2."""
+    if any(structure.reaches[loop] >> goal & 1 for loop in structure.bodies):
+        return 2  # several passes may each send a message out of the loop
+    targets = {target for ports in leaving for ends in ports.values() for target in ends}
+    arriving = [0] * len(structure.ids)
+    triggers = [step for step, scopes in enumerate(structure.scopes) if scopes == () and step not in targets]
+    starts = 0
+    for step in reversed(structure.order):
+        if step == goal:
+            arriving[step] = 1
+            continue
+        ports = {port: sum(arriving[target] for target in targets) for port, targets in leaving[step].items()}
+        failed = ports.pop(ERROR_PORT, 0)
+        taken = sum(ports.values()) if step in several else max(ports.values(), default=0)
+        coming = min(2, max(taken, failed))
+        if step in joining:
+            starts += coming  # whatever arrives here, one message leaves, beside those that come other ways
+            coming = 0
+        arriving[step] = coming
+    around = structure.scopes[goal]
+    begun = arriving[around[-1]] if around else max((arriving[step] for step in triggers), default=0)
+    return min(2, starts + begun)
+
+
+__all__ = ["BODY", "DONE", "NEXT", "Structure", "scope_after", "shared_steps", "structure_of"]
