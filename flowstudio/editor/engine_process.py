@@ -249,7 +249,7 @@ class EngineProcess(QObject):
         if not line.strip():
             return
         try:
-            message = self._decode(line)
+            message: Any = self._decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
             _log.warning("The engine said something that is not JSON (%s): %.200r", error, line)
             return
@@ -259,16 +259,18 @@ class EngineProcess(QObject):
         if "method" in message:
             self.notified.emit(message["method"], message.get("params") or {})
             return
-        pending = self._pending.pop(message.get("id"), None)
+        pending = self._pending.pop(message.get("id", 0), None)
         if pending is None:
             return
         self._settle(pending)
-        error = message.get("error")
-        if error is None:
+        refusal = message.get("error")
+        if refusal is None:
             if pending.on_result is not None:
                 pending.on_result(message.get("result"))
         elif pending.on_error is not None:
-            pending.on_error(EngineError(int(error.get("code", 0)), str(error.get("message", "")), error.get("data")))
+            pending.on_error(
+                EngineError(int(refusal.get("code", 0)), str(refusal.get("message", "")), refusal.get("data"))
+            )
 
     def _read_stderr(self) -> None:
         process = self._process

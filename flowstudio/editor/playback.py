@@ -11,18 +11,18 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from flowstudio.flow.model import ERROR_PORT, Flow, Wire
 
-StepStatus = Literal["idle", "running", "waiting", "paused", "done", "failed", "not_taken"]
+StepStatus = Literal["idle", "running", "waiting", "paused", "succeeded", "filtered", "failed", "not-taken"]
 RunStatus = Literal["idle", "starting", "running", "paused", "succeeded", "failed", "stopped"]
 
 FRAME_MS: Final = 33
 """News is told at most 30 times a second, however fast the run is."""
 
-_DONE: Final = frozenset({"succeeded", "filtered", "replayed"})
+_ENDED_WELL: Final = frozenset({"succeeded", "filtered", "replayed"})
 
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """How a step fared in the run on show.
+    """How a step fared in the run on show; `filtered` is its status when no message came through.
 
     `duration_ms` is the sum over its visits, `failed` how many of them failed, `filtered` how many ended there because
     they did not match, `message` the reason of the last failure.
@@ -37,7 +37,7 @@ class StepState:
 
 
 _IDLE: Final = StepState()
-_NOT_TAKEN: Final = StepState("not_taken")
+_NOT_TAKEN: Final = StepState("not-taken")
 
 
 class _StepRecord:
@@ -77,7 +77,7 @@ class _StepRecord:
             self.waiting += sign
         elif status == "failed":
             self.failed += sign
-        elif status in _DONE:
+        elif status in _ENDED_WELL:
             self.done += sign
             self.filtered += sign if status == "filtered" else 0
         self.duration_ms += sign * float(visit.get("duration_ms") or 0.0)
@@ -93,8 +93,10 @@ class _StepRecord:
             status = "failed"
         elif self.waiting:
             status = "waiting"
+        elif self.filtered == self.done:
+            status = "filtered"
         else:
-            status = "done"
+            status = "succeeded"
         return StepState(status, len(self.visits), self.duration_ms, self.failed, self.filtered, self.message)
 
 
@@ -359,8 +361,9 @@ def _reachable(flow: Flow, trigger: str | None) -> frozenset[str]:
     for wire in flow.wires:
         targets.setdefault(wire.source, []).append(wire.target)
     entered = {wire.target for wire in flow.wires}
-    todo: list[str] = [trigger] if trigger in flow.steps else [step for step in flow.steps if step not in entered]
-    return frozenset(_closure(todo, targets))
+    if trigger is not None and trigger in flow.steps:
+        return frozenset(_closure([trigger], targets))
+    return frozenset(_closure([step for step in flow.steps if step not in entered], targets))
 
 
 def _closure(start: Iterable[str], targets: Mapping[str, Iterable[str]]) -> set[str]:

@@ -38,7 +38,7 @@ def test_a_visit_told_twice_is_one_visit(playback: Playback) -> None:
     tell(playback, visit(1, "a", "running", started_at=10.0))
     assert playback.state_of("a").status == "running"
     tell(playback, visit(1, "a", "succeeded", started_at=10.0, duration_ms=184.0))
-    assert playback.state_of("a") == StepState("done", 1, 184.0)
+    assert playback.state_of("a") == StepState("succeeded", 1, 184.0)
     assert playback.count_of(Wire("a", "b")) == 1
     assert [told["status"] for told in playback.visits] == ["succeeded"]
 
@@ -56,7 +56,7 @@ def test_a_failed_step_gives_its_reason_and_those_after_it_were_not_taken(playba
     )
     assert playback.status == "failed"
     assert playback.state_of("b") == StepState("failed", 1, 96.0, failed=1, message="The CRM answered 503.")
-    assert playback.state_of("c").status == "not_taken"
+    assert playback.state_of("c").status == "not-taken"
     assert playback.error == error
 
 
@@ -70,15 +70,15 @@ def test_ports_tell_which_wires_were_crossed(playback: Playback) -> None:
 def test_a_filtered_message_crosses_no_wire(playback: Playback) -> None:
     playback.begin(flow_of("a -> b"))
     tell(playback, visit(1, "a", "filtered"), ("finished", {"status": "succeeded"}))
-    assert playback.state_of("a") == StepState("done", 1, 0.0, filtered=1)
+    assert playback.state_of("a") == StepState("filtered", 1, 0.0, filtered=1)
     assert playback.count_of(Wire("a", "b")) == 0
-    assert playback.state_of("b").status == "not_taken"
+    assert playback.state_of("b").status == "not-taken"
 
 
 def test_steps_of_another_trigger_took_no_part(playback: Playback) -> None:
     playback.begin(flow_of("hook -> a", "clock -> b"), trigger="hook")
     tell(playback, visit(1, "hook", "succeeded"), ("finished", {"status": "succeeded"}))
-    assert playback.state_of("a").status == "not_taken"
+    assert playback.state_of("a").status == "not-taken"
     assert playback.state_of("b").status == "idle"
     assert playback.steps() == ["hook", "a"]
 
