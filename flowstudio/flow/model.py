@@ -34,6 +34,9 @@ class _Absent:
     def __bool__(self) -> bool:
         return False
 
+    def __reduce__(self) -> str:
+        return "ABSENT"
+
 
 ABSENT: Final = _Absent()
 
