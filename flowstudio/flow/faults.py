@@ -82,6 +82,11 @@ class Part:
         for index, value in enumerate(self.value):
             yield Part(value, self.faults, (*self.path, index), self.step)
 
+    def at(self, key: str) -> Part:
+        """The part under a key of this object, null where there is none."""
+        value = self.value.get(key) if isinstance(self.value, dict) else None
+        return Part(value, self.faults, (*self.path, key), self.step)
+
     def of_step(self, step: str) -> Part:
         """The same part, said to belong to a step."""
         return Part(self.value, self.faults, self.path, step)

@@ -227,4 +227,4 @@ def path_text(path: Sequence[PathKey]) -> str:
             text += f".{key}" if text else key
         else:
             text += f"[{json.dumps(_cut(key, 60), ensure_ascii=False)}]"
-    return text or "the file"
+    return text or "the value"

@@ -201,19 +201,16 @@ class Flow:
         if self.redact:
             document["redact"] = list(self.redact)
         if self.variables:
-            document["variables"] = {key: _variable(variable) for key, variable in self.variables.items()}
+            document["variables"] = {key: variable_document(variable) for key, variable in self.variables.items()}
         if self.connections:
-            document["connections"] = {key: _slot(slot) for key, slot in self.connections.items()}
+            document["connections"] = {key: slot_document(slot) for key, slot in self.connections.items()}
         document["steps"] = {key: step_document(step) for key, step in self.steps.items()}
         if self.wires:
             document["wires"] = [str(wire) for wire in self.wires]
         if self.notes:
-            document["notes"] = {key: {"text": note.text, **note.extra} for key, note in self.notes.items()}
+            document["notes"] = {key: note_document(note) for key, note in self.notes.items()}
         if self.groups:
-            document["groups"] = {
-                key: {"title": group.title, "steps": list(group.steps), **group.extra}
-                for key, group in self.groups.items()
-            }
+            document["groups"] = {key: group_document(group) for key, group in self.groups.items()}
         document.update(self.extra)
         return document
 
@@ -246,7 +243,8 @@ def step_document(step: Step) -> dict[str, Json]:
     return document
 
 
-def _variable(variable: Variable) -> dict[str, Json]:
+def variable_document(variable: Variable) -> dict[str, Json]:
+    """A variable as a flow file holds it."""
     document: dict[str, Json] = {"type": variable.type}
     if variable.title is not None:
         document["title"] = variable.title
@@ -262,7 +260,8 @@ def _variable(variable: Variable) -> dict[str, Json]:
     return document
 
 
-def _slot(slot: Slot) -> dict[str, Json]:
+def slot_document(slot: Slot) -> dict[str, Json]:
+    """A connection slot as a flow file holds it."""
     document: dict[str, Json] = {"type": slot.type}
     if slot.title is not None:
         document["title"] = slot.title
@@ -272,6 +271,16 @@ def _slot(slot: Slot) -> dict[str, Json]:
         document["required"] = slot.required
     document.update(slot.extra)
     return document
+
+
+def note_document(note: Note) -> dict[str, Json]:
+    """A note as a flow file holds it."""
+    return {"text": note.text, **note.extra}
+
+
+def group_document(group: Group) -> dict[str, Json]:
+    """A group as a flow file holds it."""
+    return {"title": group.title, "steps": list(group.steps), **group.extra}
 
 
 def canonical_bytes(document: Json) -> bytes:
