@@ -450,7 +450,7 @@ def secrets_are_not_in_plain_text(subject: Subject) -> Iterator[Problem]:
             named = (
                 bool(_SECRET_FIELD.search(name)) and len(value) >= 8 and "{{" not in value and " " not in value.strip()
             )
-            expression = name and value.startswith(("$", "`")) or "." in value
+            expression = (name and value.startswith(("$", "`"))) or "." in value
             if _SECRET_VALUE.search(value) or (named and not expression):
                 field = ".".join(map(str, path[1:]))
                 yield Problem(

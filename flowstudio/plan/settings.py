@@ -405,7 +405,6 @@ def _url(text: Text, where: str) -> Evaluate:
             raise StepError(
                 f"{name} is empty, so there is no address to call; give {name} a value or change {where}",
                 type="EmptyAddress",
-                retryable=False,
             )
         return _text(text, where, payload, names, clock)
 
@@ -443,12 +442,12 @@ def _typed(spec: FieldSpec, where: str, value: Any, source: str) -> Any:
             return None
         if spec.default is not ABSENT:
             return spec.default
-        raise StepError(f"{where} is empty: {source} gave nothing; give it a value", type="Expression", retryable=False)
+        raise StepError(f"{where} is empty: {source} gave nothing; give it a value", type="Expression")
     try:
         return spec.validate(value)
     except ValueError as error:
         raise StepError(
-            f"{where} does not fit: {source} gave {_short(value)}, but {error}", type="Expression", retryable=False
+            f"{where} does not fit: {source} gave {_short(value)}, but {error}", type="Expression"
         ) from error
 
 
@@ -457,7 +456,6 @@ def _failed(where: str, error: ExpressionError) -> StepError:
         f"{where}: {error.message}",
         type="Expression",
         data={"code": error.code, "position": error.position, "field": where},
-        retryable=False,
     )
 
 

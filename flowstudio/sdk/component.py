@@ -113,6 +113,11 @@ class Component:
         return False
 
     @classmethod
+    def passes_by(cls, config: Mapping[str, Json]) -> str:
+        """The port by which the message of a disabled step goes on."""
+        return "out"
+
+    @classmethod
     def summary(cls, config: Mapping[str, Json]) -> str:
         """One line for the card on the canvas, made of the stored config: `GET {shop_url}/orders`."""
         return cls.title

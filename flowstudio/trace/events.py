@@ -130,6 +130,18 @@ class VisitFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WaitEnded(Event):
+    """A message that slept or waited goes on by `port` with `payload`."""
+
+    step: str
+    address: str
+    visit: int
+    token: int
+    port: str = "out"
+    payload: Json = None
+
+
+@dataclass(frozen=True, slots=True)
 class Logged(Event):
     """A line of the run's log."""
 

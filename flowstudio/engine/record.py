@@ -1,0 +1,103 @@
+"""Who is told what happens in a run: a journal before it counts, recorders afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from flowstudio.trace.events import (
+    AttemptFailed,
+    Effected,
+    Event,
+    Failure,
+    Logged,
+    RunFinished,
+    RunStarted,
+    VisitFailed,
+    VisitFinished,
+    VisitStarted,
+)
+from flowstudio.trace.redact import Redactor
+
+Json = Any
+
+
+class Journal(Protocol):
+    """Keeps events so that a run survives a crash: an event counts once `commit` has returned."""
+
+    async def commit(self, event: Event) -> None:
+        """Makes an event durable."""
+
+
+class Recorder(Protocol):
+    """Is told of every event after it has taken effect, secrets masked; must be quick and never raise."""
+
+    def record(self, event: Event) -> None:
+        """Takes note of an event."""
+
+
+class Redacting:
+    """Masks what is secret in the events of one run before recorders see them.
+
+    A payload that passes several steps unchanged is one object and is looked through once.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._known: dict[int, tuple[Json, Json]] = {}
+
+    def payload(self, payload: Json) -> Json:
+        """A payload as it may be shown; the same object when nothing in it is secret."""
+        if not isinstance(payload, (dict, list, str)):
+            return payload
+        known = self._known.get(id(payload))
+        if known is not None and known[0] is payload:
+            return known[1]
+        shown = self._redactor.payload(payload)
+        if len(self._known) > 64:  # only the payloads under way matter
+            self._known.clear()
+        self._known[id(payload)] = (payload, shown)
+        return shown
+
+    def failure(self, failure: Failure) -> Failure:
+        """A failure as it may be shown."""
+        return replace(failure, message=self._redactor.text(failure.message), data=self._redactor.payload(failure.data))
+
+    def meta(self, meta: Mapping[str, Json]) -> Mapping[str, Json]:
+        """Metadata as it may be shown: secret values and the headers that carry logins are masked."""
+        if not meta:
+            return meta
+        shown = dict(self._redactor.payload(dict(meta)))
+        if isinstance(shown.get("headers"), Mapping):
+            shown["headers"] = self._redactor.headers(shown["headers"])
+        trigger = shown.get("trigger")
+        if isinstance(trigger, Mapping) and isinstance(trigger.get("headers"), Mapping):
+            shown["trigger"] = {**trigger, "headers": self._redactor.headers(trigger["headers"])}
+        return shown
+
+    def event(self, event: Event) -> Event:
+        """An event as it may be shown."""
+        if isinstance(event, VisitStarted):
+            return replace(event, input=self.payload(event.input))
+        if isinstance(event, VisitFinished):
+            details = self._redactor.payload(dict(event.details)) if event.details else event.details
+            return replace(event, payload=self.payload(event.payload), meta=self.meta(event.meta), details=details)
+        if isinstance(event, RunStarted):
+            return replace(event, payload=self.payload(event.payload), meta=self.meta(event.meta))
+        if isinstance(event, (VisitFailed, AttemptFailed)):
+            return replace(event, error=self.failure(event.error))
+        if isinstance(event, Logged):
+            return replace(
+                event, message=self._redactor.text(event.message), fields=self._redactor.payload(dict(event.fields))
+            )
+        if isinstance(event, Effected):
+            return replace(
+                event,
+                request=self._redactor.payload(event.request),
+                answer=self._redactor.payload(event.answer),
+                error=self.failure(event.error) if event.error else None,
+            )
+        if isinstance(event, RunFinished) and event.error is not None:
+            return replace(event, error=self.failure(event.error))
+        return event
