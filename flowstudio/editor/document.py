@@ -170,13 +170,12 @@ class Document(QObject):
         self._become(flow, None)
 
     def save(self, path: Path | None = None) -> None:
-        """Writes the flow to its file, or to `path`, which becomes its file; FileError or StoreError when it cannot."""
+        """Writes the flow to its file, or to `path`, which becomes its file; StoreError when it cannot."""
         if path is None and self.path is None:
             raise ValueError("a document that was never saved needs a path")
         self.end_series()
         before = self.path
-        file = self._file if self._file is not None else _unwritten(path)
-        self._file = save_flow(file, self._flow, path)
+        self._file = save_flow(self._file, self._flow, path)
         self._saved_flow = self._flow
         self.saved_at = time.time()
         self.undo_stack.setClean()
@@ -264,8 +263,3 @@ class Document(QObject):
 
 def _empty_flow() -> Flow:
     return Flow(id="untitled", name="Untitled flow")
-
-
-def _unwritten(path: Path | None) -> FlowFile:
-    """What stands for the file of a document that has none: nothing of it is on disk, so all of it is written."""
-    return FlowFile(path=path or Path(), flow=Flow(id="", name=""), flow_bytes=b"", layout_bytes=None)

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+
+from flowstudio.errors import StepError
+from flowstudio.trace.payloads import canonical, parse
 
 SESSION_COMMAND: Final = (sys.executable, "-m", "flowstudio", "session")
 
@@ -92,8 +94,6 @@ class EngineProcess(QObject):
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
         self._next_id = 1
         self._deaths: deque[float] = deque(maxlen=_RESTARTS)
-        self._decode = msgspec.json.Decoder().decode
-        self._encode = msgspec.json.Encoder().encode
         self._reading = QTimer(self, singleShot=True, interval=0)
         self._reading.timeout.connect(self._take_lines)
 
@@ -150,7 +150,7 @@ class EngineProcess(QObject):
         if timeout_ms is not None:
             pending.timer = QTimer(self, singleShot=True, interval=timeout_ms)
             pending.timer.timeout.connect(lambda: self._timed_out(number))
-        message = self._encode({"jsonrpc": "2.0", "id": number, "method": method, "params": dict(params or {})}) + b"\n"
+        message = _line(number, method, params or {})
         if self.state == "ready" and self._process is not None:
             self._send(self._process, number, message)
         else:
@@ -202,9 +202,7 @@ class EngineProcess(QObject):
         number = self._next_id
         self._next_id += 1
         self._pending[number] = _Pending("initialize", self._initialized, self._not_initialized)
-        process.write(
-            self._encode({"jsonrpc": "2.0", "id": number, "method": "initialize", "params": self._initialize}) + b"\n"
-        )
+        process.write(_line(number, "initialize", self._initialize))
 
     def _send(self, process: QProcess, number: int, message: bytes) -> None:
         process.write(message)
@@ -249,8 +247,8 @@ class EngineProcess(QObject):
         if not line.strip():
             return
         try:
-            message: Any = self._decode(line)
-        except (msgspec.DecodeError, RecursionError) as error:
+            message = parse(line)
+        except (ValueError, StepError) as error:
             _log.warning("The engine said something that is not JSON (%s): %.200r", error, line)
             return
         if not isinstance(message, dict):
@@ -356,3 +354,7 @@ class EngineProcess(QObject):
         if state != self.state:
             self.state = state
             self.state_changed.emit(state)
+
+
+def _line(number: int, method: str, params: Mapping[str, Any]) -> bytes:
+    return canonical({"jsonrpc": "2.0", "id": number, "method": method, "params": dict(params)}) + b"\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_a_request_before_the_start_is_sent_after_initialize(qtbot: QtBot, engin
 
 
 @pytest.mark.parametrize(
-    "value", [None, 2**63, 12345678901234567890123, 1.5, "grüße \U0001f600", [{"a": [1, {}]}], {"": ""}]
+    "value", [None, 2**63, 12345678901234567890123, 1.5, "grüße \U0001f600", "half \ud83d", [{"a": [1, {}]}], {"": ""}]
 )
 def test_values_pass_unchanged(qtbot: QtBot, engine: EngineProcess, value: object) -> None:
     assert ask(qtbot, engine, "echo", value=value).results == [{"value": value}]
@@ -66,8 +67,12 @@ def test_notifications_come_in_order_and_before_the_answer_that_follows_them(
     assert heard == list(range(20_000))
 
 
-def test_noise_on_the_pipe_is_passed_over(qtbot: QtBot, engine: EngineProcess) -> None:
-    assert ask(qtbot, engine, "noise").results == ["heard"]
+def test_noise_on_the_pipe_is_passed_over(
+    qtbot: QtBot, engine: EngineProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert ask(qtbot, engine, "noise").results == ["heard"]
+    assert "not JSON-RPC" in caplog.text
 
 
 def test_a_process_that_ends_fails_its_requests_says_so_and_starts_again(qtbot: QtBot, engine: EngineProcess) -> None:

@@ -1,0 +1,121 @@
+"""What a person can ask of the window: one table of commands with their words, keys and icons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from flowstudio.editor.theme import Themes
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table; several keys may mean it, the first is shown."""
+
+    name: str
+    text: str
+    section: str
+    keys: tuple[str, ...] = ()
+    icon: str = ""
+    hint: str = ""
+    checkable: bool = False
+    listed: bool = True
+    """Whether the command palette offers it."""
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    Command("new", "New flow", "File", ("Ctrl+N",), "file-plus"),
+    Command("open", "Open…", "File", ("Ctrl+O",), "folder-open"),
+    Command("save", "Save", "File", ("Ctrl+S",), "floppy-disk"),
+    Command("save_as", "Save as…", "File", ("Ctrl+Shift+S",)),
+    Command("export", "Export template…", "File", ("Ctrl+E",), "package", "from this flow"),
+    Command("close_tab", "Close tab", "File", ("Ctrl+W",)),
+    Command("welcome", "Welcome page", "File", (), "house"),
+    Command("settings", "Settings…", "File", ("Ctrl+,",), "gear-six"),
+    Command("quit", "Quit", "File", ("Ctrl+Q",)),
+    Command("undo", "Undo", "Edit", ("Ctrl+Z",), "arrow-u-up-left"),
+    Command("redo", "Redo", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "arrow-u-up-right"),
+    Command("find", "Find in this flow", "Edit", ("Ctrl+F",), "magnifying-glass"),
+    Command("run", "Run", "Run", ("F5", "Ctrl+F5"), "play"),
+    Command("restart", "Restart", "Run", ("Ctrl+Shift+F5",), "arrow-counter-clockwise", "the run, from its trigger"),
+    Command("stop", "Stop", "Run", ("Shift+F5",), "stop"),
+    Command(
+        "capture",
+        "Capture next request",
+        "Run",
+        ("Ctrl+Shift+L",),
+        "broadcast",
+        "the webhook's next call becomes the sample",
+    ),
+    Command("edit_sample", "Edit sample as JSON…", "Run", (), "brackets-curly"),
+    Command("restart_engine", "Restart the engine", "Run", (), "cpu"),
+    Command("palette", "Palette", "View", ("Ctrl+B",), checkable=True),
+    Command("data", "Data panel", "View", ("Ctrl+J",), checkable=True),
+    Command("inspector", "Inspector", "View", ("Ctrl+I",), checkable=True),
+    Command("frame_all", "Frame all", "View", (), "frame-corners"),
+    Command("problems", "Problems", "View", ("Ctrl+Shift+M",), "warning"),
+    Command("log", "Log", "View", (), "list-bullets"),
+    Command("theme", "Switch between dark and light", "View", (), "circle-half"),
+    Command("reset_layout", "Reset layout", "View"),
+    Command("next_pane", "Next pane", "View", ("F6",), listed=False),
+    Command("previous_pane", "Previous pane", "View", ("Shift+F6",), listed=False),
+    Command("next_tab", "Next tab", "View", ("Ctrl+Tab", "Ctrl+PgDown"), listed=False),
+    Command("previous_tab", "Previous tab", "View", ("Ctrl+Shift+Tab", "Ctrl+PgUp"), listed=False),
+    Command(
+        "commands", "Search or run a command", "Help", ("Ctrl+K", "Ctrl+Shift+P"), "magnifying-glass", listed=False
+    ),
+    Command("keys", "Keys", "Help", (), "keyboard"),
+    Command("about", "About FlowStudio", "Help", (), "info"),
+)
+
+SECTIONS: Final = ("File", "Edit", "Run", "View", "Help")
+
+
+class Actions(QObject):
+    """The commands as QActions, valid in the whole window they were made for."""
+
+    def __init__(self, window: QWidget, themes: Themes) -> None:
+        super().__init__(window)
+        self._themes = themes
+        self._actions: dict[str, QAction] = {}
+        for command in COMMANDS:
+            action = QAction(command.text, window)
+            action.setObjectName(command.name)
+            action.setShortcuts([QKeySequence(key) for key in command.keys])
+            action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+            action.setCheckable(command.checkable)
+            window.addAction(action)
+            self._actions[command.name] = action
+        self._dress()
+        themes.changed.connect(self._dress)
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def of(self, section: str) -> Iterator[tuple[Command, QAction]]:
+        """The commands of one menu, in their order."""
+        return ((command, self._actions[command.name]) for command in COMMANDS if command.section == section)
+
+    def offered(self) -> Iterator[tuple[Command, QAction]]:
+        """The commands that the command palette offers now."""
+        for command in COMMANDS:
+            action = self._actions[command.name]
+            if command.listed and action.isEnabled():
+                yield command, action
+
+    def _dress(self) -> None:
+        theme = self._themes.current
+        for command in COMMANDS:
+            if command.icon:
+                self._actions[command.name].setIcon(theme.icon(command.icon, "text2", 16))
+
+
+def shown_key(action: QAction) -> str:
+    """The first key of an action, as this system writes it; empty when it has none."""
+    keys = action.shortcuts()
+    return keys[0].toString(QKeySequence.SequenceFormat.NativeText) if keys else ""

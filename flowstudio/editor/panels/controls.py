@@ -1,0 +1,226 @@
+"""The small controls that panels are made of: icon buttons, segmented switches, chips, pane headers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
+
+from flowstudio.editor.theme import Themes, set_look
+
+HEADER_HEIGHT = 42
+"""Of the header of every pane below the canvas."""
+
+
+class IconButton(QToolButton):
+    """A button that is an icon: its name is told to screen readers and, with its key, in the tooltip."""
+
+    def __init__(
+        self,
+        themes: Themes,
+        icon: str,
+        name: str,
+        *,
+        key: str = "",
+        size: int = 18,
+        side: int = 28,
+        color: str = "text2",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._icon_name, self._icon_size, self._color = icon, size, color
+        self._themes = themes
+        self.setIconSize(QSize(size, size))
+        self.setFixedSize(side, side)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.name_as(name, key)
+        self._dress()
+        themes.changed.connect(self._dress)
+
+    def name_as(self, name: str, key: str = "") -> None:
+        """Sets what the button is called."""
+        self.setAccessibleName(name)
+        self.setToolTip(f"{name} ({key})" if key else name)
+
+    def set_icon(self, icon: str, color: str | None = None) -> None:
+        """Shows another icon, or the same in another colour."""
+        self._icon_name = icon
+        self._color = color or self._color
+        self._dress()
+
+    def follow(self, action: QAction) -> None:
+        """Does what the action does, while it may be done."""
+        self.clicked.connect(lambda: action.trigger())
+        self.setEnabled(action.isEnabled())
+        action.enabledChanged.connect(self.setEnabled)
+
+    def _dress(self) -> None:
+        theme = self._themes.current
+        self.setIcon(theme.icon(self._icon_name, self._color, self._icon_size))
+
+
+class TextButton(QPushButton):
+    """A button with words, and an icon before them if one is given."""
+
+    def __init__(
+        self,
+        themes: Themes,
+        text: str,
+        *,
+        icon: str | None = None,
+        kind: str | None = None,
+        color: str = "text2",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(text, parent)
+        self._themes, self._icon_name, self._color = themes, icon, color
+        if kind is not None:
+            self.setProperty("kind", kind)
+        self.setIconSize(QSize(16, 16))
+        self._dress()
+        themes.changed.connect(self._dress)
+
+    def set_icon(self, icon: str | None, color: str | None = None) -> None:
+        """Shows another icon, or none."""
+        self._icon_name = icon
+        self._color = color or self._color
+        self._dress()
+
+    def set_kind(self, kind: str) -> None:
+        """Looks as another kind of button (see theme)."""
+        set_look(self, kind=kind)
+
+    def _dress(self) -> None:
+        theme = self._themes.current
+        if self._icon_name is not None:
+            self.setIcon(theme.icon(self._icon_name, self._color, 16))
+
+
+class Segments(QFrame):
+    """A few choices side by side, of which one is on."""
+
+    chosen = Signal(str)
+    """The key of the choice that a person made."""
+
+    def __init__(self, choices: Sequence[tuple[str, str]], name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("segmented", True)
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, QPushButton] = {}
+        for key, label in choices:
+            button = QPushButton(label, self)
+            button.setProperty("segment", True)
+            button.setCheckable(True)
+            button.clicked.connect(lambda _=False, key=key: self.chosen.emit(key))
+            self._group.addButton(button)
+            self._buttons[key] = button
+            layout.addWidget(button)
+        self.choose(choices[0][0])
+
+    @property
+    def choice(self) -> str:
+        """The key of the choice that is on."""
+        return next(key for key, button in self._buttons.items() if button.isChecked())
+
+    def choose(self, key: str) -> None:
+        """Turns a choice on, without a signal."""
+        self._buttons[key].setChecked(True)
+
+    def set_label(self, key: str, label: str) -> None:
+        """Gives a choice other words."""
+        self._buttons[key].setText(label)
+
+    def set_shown(self, keys: Sequence[str]) -> None:
+        """Shows these choices alone; the first is turned on where the one that was on is not among them."""
+        for key, button in self._buttons.items():
+            button.setVisible(key in keys)
+        if self.choice not in keys:
+            self.choose(keys[0])
+
+    def button(self, key: str) -> QPushButton:
+        """The button of a choice."""
+        return self._buttons[key]
+
+
+class PaneHeader(QWidget):
+    """The line on top of a pane: a title, chips and buttons on the left, what acts on the pane on the right."""
+
+    def __init__(self, title: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedHeight(HEADER_HEIGHT)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(14, 0, 8, 0)
+        outer.setSpacing(8)
+        self.left = QHBoxLayout()
+        self.left.setSpacing(8)
+        self.right = QHBoxLayout()
+        self.right.setSpacing(4)
+        self.title = QLabel(title, self)
+        self.title.setProperty("type", "heading")
+        self.left.addWidget(self.title)
+        outer.addLayout(self.left)
+        outer.addStretch(1)
+        outer.addLayout(self.right)
+
+
+def chip(text: str, tone: str = "neutral", parent: QWidget | None = None) -> QLabel:
+    """A small pill of text; `tone` is one of the theme's chips."""
+    label = QLabel(text, parent)
+    label.setProperty("chip", tone)
+    return label
+
+
+def set_chip(label: QLabel, text: str, tone: str = "neutral") -> None:
+    """Gives a chip other words and another tone."""
+    label.setText(text)
+    if label.property("chip") != tone:
+        set_look(label, chip=tone)
+
+
+def text_label(text: str = "", kind: str = "", tone: str = "", parent: QWidget | None = None) -> QLabel:
+    """A label in one of the theme's types and tones."""
+    label = QLabel(text, parent)
+    if kind:
+        label.setProperty("type", kind)
+    if tone:
+        label.setProperty("tone", tone)
+    return label
+
+
+def rule(direction: str = "h", parent: QWidget | None = None) -> QFrame:
+    """A line of one pixel between panes."""
+    line = QFrame(parent)
+    line.setProperty("rule", direction)
+    return line
+
+
+def key_cap(text: str, parent: QWidget | None = None) -> QLabel:
+    """A key of the keyboard, drawn as one."""
+    label = QLabel(text, parent)
+    label.setProperty("key", True)
+    return label
+
+
+class Pane(QWidget):
+    """A widget with a ground of its own (a plain QWidget paints none)."""
+
+    def __init__(self, ground: str = "panel", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
+        self.setProperty("pane", ground)

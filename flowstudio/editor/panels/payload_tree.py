@@ -1,0 +1,420 @@
+"""A payload as a tree that fetches what is unfolded, long lists in ranges of 200."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, Final
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QWidget,
+)
+
+from flowstudio.editor.panels.payload_source import Page, PayloadSource
+from flowstudio.editor.theme import Theme, Themes
+
+FOLD: Final = 200
+"""A list longer than this is shown in ranges of at most so many entries each."""
+
+LONGEST_SHOWN: Final = 200
+"""Characters of a string that a cell shows; Enter shows the rest."""
+
+ROW_HEIGHT: Final = 24
+
+Index = QModelIndex | QPersistentModelIndex
+PathKey = str | int
+
+COLORS: Final = {
+    "string": "jStr",
+    "number": "jNum",
+    "boolean": "jBool",
+    "null": "jNull",
+    "object": "text3",
+    "array": "text3",
+}
+
+
+class Role(IntEnum):
+    """What the model tells beside Qt's own roles."""
+
+    TYPE = Qt.ItemDataRole.UserRole
+    COUNT = Qt.ItemDataRole.UserRole + 1
+    PATH = Qt.ItemDataRole.UserRole + 2
+    VALUE = Qt.ItemDataRole.UserRole + 3
+
+
+class _Node:
+    """One line: an entry of an object or list, or (with `start`) a range of entries of the one above."""
+
+    __slots__ = ("children", "count", "fetching", "key", "parent", "row", "start", "step", "type", "value")
+
+    def __init__(
+        self,
+        parent: _Node | None,
+        row: int,
+        key: PathKey,
+        kind: str,
+        count: int,
+        value: Any,
+        *,
+        start: int = -1,
+        step: int = 0,
+    ) -> None:
+        self.parent = parent
+        self.row = row
+        self.key = key
+        self.type = kind
+        self.count = count
+        self.value = value
+        self.start = start
+        self.step = step
+        self.children: list[_Node] | None = None
+        self.fetching = False
+
+    @property
+    def is_range(self) -> bool:
+        return self.start >= 0
+
+    def path(self) -> tuple[PathKey, ...]:
+        keys: list[PathKey] = []
+        node: _Node = self
+        while node.parent is not None:
+            if not node.is_range:
+                keys.append(node.key)
+            node = node.parent
+        return tuple(reversed(keys))
+
+
+class PayloadTreeModel(QAbstractItemModel):
+    """The entries of one payload. Nothing is asked for before a view wants to show it."""
+
+    failed = Signal(str)
+    """Entries could not be fetched; the sentence says why."""
+
+    def __init__(self, source: PayloadSource, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._source = source
+        self._payload: str | None = None
+        self._root = _Node(None, 0, "", "null", 0, None)
+        self._generation = 0
+
+    def show(self, ref: dict[str, Any] | None) -> None:
+        """Shows the payload that a REF stands for, or nothing."""
+        self.beginResetModel()
+        self._generation += 1
+        self._payload = ref["hash"] if ref is not None else None
+        if ref is None:
+            self._root = _Node(None, 0, "", "null", 0, None)
+        elif ref["type"] in ("object", "array"):
+            self._root = _Node(None, 0, "", ref["type"], ref["count"], None)
+            self._prepare(self._root)
+        else:
+            self._root = _Node(None, 0, "", "object", 1, None)
+            self._root.children = [_Node(self._root, 0, "", ref["type"], ref["count"], ref["preview"])]
+        self.endResetModel()
+        if ref is not None and self._root.children is None:
+            self._fetch(QModelIndex())
+
+    @property
+    def payload(self) -> str | None:
+        """The hash of the payload on show."""
+        return self._payload
+
+    def node_path(self, index: Index) -> tuple[PathKey, ...]:
+        """Where a line's value lies in the payload."""
+        return self._node(index).path()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        if parent.column() > 0:
+            return 0
+        children = self._node(parent).children
+        return len(children) if children is not None else 0
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 2
+
+    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008
+        children = self._node(parent).children
+        if children is None or not 0 <= row < len(children) or not 0 <= column < 2:
+            return QModelIndex()
+        return self.createIndex(row, column, children[row])
+
+    def parent(self, index: Index = QModelIndex()) -> QModelIndex:  # type: ignore[override] # noqa: B008 - QObject.parent() too
+        node = self._node(index).parent if index.isValid() else None
+        if node is None or node.parent is None:
+            return QModelIndex()
+        return self.createIndex(node.row, 0, node)
+
+    def hasChildren(self, parent: Index = QModelIndex()) -> bool:  # noqa: B008
+        node = self._node(parent)
+        return parent.column() <= 0 and node.type in ("object", "array") and node.count > 0
+
+    def canFetchMore(self, parent: Index) -> bool:
+        node = self._node(parent)
+        return self._payload is not None and node.children is None and node.count > 0 and not node.fetching
+
+    def fetchMore(self, parent: Index) -> None:
+        self._fetch(parent)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        node = self._node(index)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._key_text(node) if index.column() == 0 else value_text(node.type, node.value)
+        if role == Role.TYPE:
+            return "range" if node.is_range else node.type
+        if role == Role.COUNT:
+            return node.count
+        if role == Role.PATH:
+            return node.path()
+        if role == Role.VALUE:
+            return node.value
+        if role == Qt.ItemDataRole.ToolTipRole and index.column() == 1 and node.type == "string":
+            return shortened(str(node.value), 2000)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            said = value_text(node.type, node.value) or f"{node.count} entries"
+            return f"{self._key_text(node)}: {said}"
+        return None
+
+    def _node(self, index: Index) -> _Node:
+        return index.internalPointer() if index.isValid() else self._root
+
+    def _key_text(self, node: _Node) -> str:
+        if node.is_range:
+            return f"{node.start:,} … {node.start + node.count - 1:,}"
+        return str(node.key)
+
+    def _prepare(self, node: _Node) -> None:
+        """Gives a long list its ranges, which need no fetching; the rest waits until it is unfolded."""
+        if node.count <= FOLD:
+            return
+        step = FOLD
+        while node.count > step * FOLD:
+            step *= FOLD
+        first = max(node.start, 0)
+        node.children = [
+            _Node(node, row, first + at, node.type, min(step, node.count - at), None, start=first + at, step=step)
+            for row, at in enumerate(range(0, node.count, step))
+        ]
+
+    def _fetch(self, parent: Index) -> None:
+        node = self._node(parent)
+        if self._payload is None or node.children is not None or node.fetching:
+            return
+        node.fetching = True
+        generation = self._generation
+        if node.is_range and node.count > FOLD:
+            self._prepare_now(node)
+            return
+
+        def came(page: Page) -> None:
+            if generation == self._generation:
+                self._came(node, page)
+
+        def failed(message: str) -> None:
+            if generation == self._generation:
+                node.fetching = False
+                self.failed.emit(message)
+
+        self._source.page(self._payload, node.path(), max(node.start, 0), node.count, came, failed)
+
+    def _prepare_now(self, node: _Node) -> None:
+        node.fetching = False
+        held = _Node(node.parent, node.row, node.key, node.type, node.count, None, start=node.start)
+        self._prepare(held)
+        children = held.children or []
+        for child in children:
+            child.parent = node
+        self._insert(node, children)
+
+    def _came(self, node: _Node, page: Page) -> None:
+        node.fetching = False
+        children = [
+            _Node(node, row, item["key"], item["type"], item.get("count") or 0, item.get("value"))
+            for row, item in enumerate(page["items"])
+        ]
+        for child in children:
+            if child.type in ("object", "array"):
+                self._prepare(child)
+        self._insert(node, children)
+
+    def _insert(self, node: _Node, children: list[_Node]) -> None:
+        if not children:
+            node.children = []
+            return
+        parent = QModelIndex() if node.parent is None else self.createIndex(node.row, 0, node)
+        self.beginInsertRows(parent, 0, len(children) - 1)
+        node.children = children
+        self.endInsertRows()
+
+
+def value_text(kind: str, value: Any) -> str:
+    """A scalar as its cell shows it; nothing for an object or list."""
+    if kind in ("object", "array"):
+        return ""
+    if kind == "string":
+        return json.dumps(shortened(str(value)), ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def shortened(text: str, characters: int = LONGEST_SHOWN) -> str:
+    """`text`, cut with an ellipsis."""
+    return text if len(text) <= characters else f"{text[:characters]}…"
+
+
+def expression_of(path: tuple[PathKey, ...]) -> str:
+    """A path as an expression writes it: `lines[0].price`, odd names in backticks."""
+    written = ""
+    for key in path:
+        if isinstance(key, int):
+            written += f"[{key}]"
+        else:
+            name = key if key.isidentifier() and key.isascii() else f"`{key}`"
+            written += f".{name}" if written else name
+    return written or "$"
+
+
+class TreeDelegate(QStyledItemDelegate):
+    """Draws keys with the size of what they hold, and values in the colour of their type."""
+
+    def __init__(self, themes: Themes, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._themes = themes
+        self._fonts: tuple[Theme, QFont, QFontMetrics] | None = None
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(0, ROW_HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        theme, font, metrics = self._font()
+        rect: QRect = option.rect
+        state: QStyle.StateFlag = option.state
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, theme.color("sel"))
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, theme.color("hover"))
+        painter.setFont(font)
+        text = index.data(Qt.ItemDataRole.DisplayRole)
+        kind = index.data(Role.TYPE)
+        body = rect.adjusted(4, 0, -4, 0)
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        if index.column() == 1:
+            painter.setPen(theme.color(COLORS.get(kind, "text3")))
+            painter.drawText(body, middle, metrics.elidedText(text, Qt.TextElideMode.ElideRight, body.width()))
+            return
+        painter.setPen(theme.color("text3" if kind == "range" else "jKey"))
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, body.width())
+        painter.drawText(body, middle, shown)
+        if kind in ("object", "array"):
+            count = index.data(Role.COUNT)
+            size = f"{{{count:,}}}" if kind == "object" else f"[{count:,}]"
+            painter.setPen(theme.color("text3"))
+            painter.drawText(body.adjusted(metrics.horizontalAdvance(f"{shown} "), 0, 0, 0), middle, size)
+
+    def _font(self) -> tuple[Theme, QFont, QFontMetrics]:
+        theme = self._themes.current
+        if self._fonts is None or self._fonts[0] is not theme:
+            font = theme.font("mono", 12)
+            self._fonts = (theme, font, QFontMetrics(font))
+        return self._fonts
+
+
+class PayloadTree(QTreeView):
+    """The tree itself, its first level unfolded as far as it is short."""
+
+    value_asked = Signal(object)
+    """The full value at this path is wanted."""
+    copied = Signal(str, object)
+    """`value`, `path` or `expression` of this path is wanted on the clipboard."""
+
+    def __init__(self, source: PayloadSource, themes: Themes, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tree = PayloadTreeModel(source, self)
+        self.tree.rowsInserted.connect(self._arrived)
+        self.setModel(self.tree)
+        self.setItemDelegate(TreeDelegate(themes, self))
+        self.setHeaderHidden(True)
+        self.setUniformRowHeights(True)
+        self.setIndentation(16)
+        self.setMouseTracking(True)
+        self.setAnimated(False)
+        self.setAllColumnsShowFocus(True)
+        self.setExpandsOnDoubleClick(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAccessibleName("Payload as a tree")
+        header = self.header()
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+        header.resizeSection(0, 190)
+        self._unfolding = 0
+
+    def show_payload(self, ref: dict[str, Any] | None) -> None:
+        """Shows the payload that a REF stands for."""
+        if ref is not None and self.tree.payload == ref["hash"]:
+            return
+        self._unfolding = 60
+        self.tree.show(ref)
+        for row in range(self.tree.rowCount()):
+            self._maybe_unfold(self.tree.index(row, 0))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        index = self.currentIndex()
+        control, shift, alt = (
+            Qt.KeyboardModifier.ControlModifier,
+            Qt.KeyboardModifier.ShiftModifier,
+            Qt.KeyboardModifier.AltModifier,
+        )
+        if index.isValid() and index.data(Role.TYPE) != "range":
+            path = index.data(Role.PATH)
+            if event.key() == Qt.Key.Key_C and event.modifiers() & control:
+                if event.modifiers() & shift:
+                    self.copied.emit("path", path)
+                elif event.modifiers() & alt:
+                    self.copied.emit("expression", path)
+                else:
+                    self.copied.emit("value", path)
+                return
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and index.data(Role.TYPE) == "string":
+                self.value_asked.emit(path)
+                return
+        super().keyPressEvent(event)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.header().resizeSection(0, max(120, min(240, int(self.viewport().width() * 0.36))))
+
+    def _arrived(self, parent: QModelIndex, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            self._maybe_unfold(self.tree.index(row, 0, parent))
+
+    def _maybe_unfold(self, index: QModelIndex) -> None:
+        """Unfolds what is small, as long as few lines came so: a payload of a page shows itself whole."""
+        if index.data(Role.TYPE) not in ("object", "array"):
+            return
+        count = index.data(Role.COUNT)
+        if 0 < count <= 8 and count <= self._unfolding:
+            self._unfolding -= count
+            self.expand(index)
+
+
+OnFound = Callable[[list[list[PathKey]]], None]
