@@ -15,6 +15,7 @@ from flowstudio.engine.visit import Visit
 from flowstudio.errors import InvalidInputError, Problem
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.plan.advance import address, advance, ready
+from flowstudio.plan.plan import Plan
 from flowstudio.plan.state import RunState, Token
 from flowstudio.sdk.message import Message
 from flowstudio.trace.events import (
@@ -78,9 +79,9 @@ def new_run_id() -> str:
     return f"{time.time_ns() // 1_000_000:011x}{uuid.uuid4().hex[:9]}"
 
 
-def starting_step(bound: BoundPlan, trigger: str | None) -> str:
+def starting_step(plan: Plan, trigger: str | None) -> str:
     """The trigger that a run starts at; InvalidInputError where it must be named, or may not be started."""
-    triggers = bound.plan.triggers
+    triggers = plan.triggers
     names = ", ".join(step.id for step in triggers)
     if trigger is None:
         if len(triggers) != 1:
@@ -112,7 +113,6 @@ class Runner:
         attempt: int = 1,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        on_reply: Callable[[VisitFinished], None] | None = None,
     ) -> None:
         self.bound = bound
         self.id = run or new_run_id()
@@ -126,7 +126,7 @@ class Runner:
         self._attempt = attempt
         self._now = now
         self._sleep = sleep
-        self._on_reply = on_reply
+        self._reply: asyncio.Future[VisitFinished | None] | None = None
         self._redacting = Redacting(bound.redactor)
         self._under_way: dict[asyncio.Task[Event], Token] = {}
         self._resting: dict[int, asyncio.Task[Event]] = {}
@@ -135,6 +135,10 @@ class Runner:
     def cancel(self) -> None:
         """Ends the run: visits under way are broken off, no new one starts."""
         self._cancelled.set()
+
+    def answer_to(self, reply: asyncio.Future[VisitFinished | None]) -> None:
+        """Has the flow's first answer put there, or None when the run ends without one."""
+        self._reply = reply
 
     async def run(self) -> Result:
         """Runs until nothing is left to do. Never raises for what goes wrong in the flow: the result tells it."""
@@ -250,9 +254,11 @@ class Runner:
         if self._journal is not None:
             await self._journal.commit(event)
         self.state = advance(self._plan, self.state, event)
-        if isinstance(event, VisitFinished) and event.outcome == "reply":
-            if self._on_reply is not None:
-                self._on_reply(event)
+        if self._reply is not None and not self._reply.done():
+            if isinstance(event, VisitFinished) and event.outcome == "reply":
+                self._reply.set_result(event)
+            elif isinstance(event, RunFinished):
+                self._reply.set_result(None)
         self._tell(event)
 
     def _tell(self, event: Event) -> None:
@@ -281,7 +287,7 @@ async def run_flow(bound: BoundPlan, trigger: str | None, message: Message | Jso
     """Runs a bound plan once; `message` may be a payload alone."""
     if not isinstance(message, Message):
         message = Message(None if message is MISSING else message)
-    return await Runner(bound, starting_step(bound, trigger), message, **more).run()
+    return await Runner(bound, starting_step(bound.plan, trigger), message, **more).run()
 
 
 __all__ = ["Logged", "Output", "Result", "Runner", "VisitFailed", "new_run_id", "run_flow", "starting_step"]

@@ -1,0 +1,179 @@
+"""Listens for a flow's webhooks on loopback while it is being designed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from flowstudio.engine.bound import BoundPlan
+from flowstudio.engine.runner import Runner
+from flowstudio.errors import InvalidInputError, Problem
+from flowstudio.plan.plan import Plan, PlanStep
+from flowstudio.runtime.launch import launched
+from flowstudio.runtime.webserver import Incoming, Outgoing, WebServer
+from flowstudio.sdk.message import Message
+from flowstudio.sdk.outcome import Reply
+from flowstudio.sdk.registry import Registry
+from flowstudio.sdk.trigger import Delivery, Route, Trigger
+from flowstudio.trace.events import VisitFinished
+from flowstudio.trace.payloads import canonical
+
+Json = Any
+
+REPLY_WITHIN = 30.0
+"""Seconds that a caller waits for the flow's own answer."""
+
+
+class Listening:
+    """The webhooks of one flow, answered until `stop()`. The port stays the same for a flow where it is free."""
+
+    on_captured: Callable[[Mapping[str, Json]], None]
+    on_fired: Callable[[BoundPlan, str, Message], Awaitable[Runner]]
+
+    def __init__(
+        self,
+        plan: Plan,
+        registry: Registry,
+        variables: Mapping[str, Json],
+        logins: Mapping[str, Mapping[str, Json]],
+        *,
+        once: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._registry = registry
+        self._variables = variables
+        self._logins = logins
+        self._once = once
+        self._open = contextlib.AsyncExitStack()
+        self._bound: BoundPlan | None = None
+        self._routes: dict[str, tuple[PlanStep, Any, Route]] = {}
+        self._captured = False
+        self._stopping: asyncio.Task[None] | None = None
+
+    async def start(self) -> dict[str, str]:
+        """Starts listening; the address of each webhook by step."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self._open.aclose()
+            raise
+
+    async def _start(self) -> dict[str, str]:
+        bound = await self._open.enter_async_context(
+            launched(self._plan, self._registry, variables=self._variables, logins=self._logins)
+        )
+        self._bound = bound
+        for step in self._plan.triggers:
+            trigger = step.component
+            if step.disabled or not isinstance(trigger, Trigger):
+                continue
+            config = bound.configs[step.index].evaluate(None, bound.names, None)
+            source = trigger.source(config)
+            if isinstance(source, Route):
+                self._routes["/" + source.path.strip("/")] = (step, config, source)
+        if not self._routes:
+            raise InvalidInputError(
+                Problem("the flow has no webhook to listen to", remedy="add a webhook, or run it with a sample")
+            )
+        server = WebServer(self._answer, port=_port_of(self._plan.flow.id), body_limit=self._limit)
+        try:
+            host, port = await server.start()
+        except OSError:
+            server = WebServer(self._answer, port=0, body_limit=self._limit)
+            host, port = await server.start()
+        self._open.push_async_callback(server.stop, 1.0)
+        return {step.id: f"http://{host}:{port}{path}" for path, (step, _, _) in self._routes.items()}
+
+    async def stop(self) -> None:
+        """Stops listening and closes what was opened for it."""
+        await self._open.aclose()
+
+    def _limit(self, method: str, path: str) -> int:
+        found = self._routes.get(path)
+        return found[2].max_bytes if found is not None else 0
+
+    async def _answer(self, incoming: Incoming) -> Outgoing:
+        found = self._routes.get(incoming.path)
+        if found is None or (self._once and self._captured):
+            return _json(404, {"error": "nothing listens at this address"})
+        step, config, route = found
+        if incoming.method not in route.methods:
+            allowed = ", ".join(route.methods)
+            return _json(405, {"error": f"{incoming.method} is not allowed here, use {allowed}"}, {"allow": allowed})
+        trigger = step.component
+        assert isinstance(trigger, Trigger)
+        assert self._bound is not None
+        delivery = Delivery(
+            method=incoming.method,
+            path=incoming.path,
+            query=incoming.query,
+            headers=incoming.headers,
+            body=incoming.body,
+            login=self._login(config),
+            at=time.time(),
+        )
+        message = trigger.accept(config, delivery)
+        if isinstance(message, Reply):
+            return _replied(message.status, message.headers, message.body)
+        if self._once:
+            self._captured = True
+            redactor = self._bound.redactor
+            self.on_captured(
+                {"step": step.id, "payload": redactor.payload(message.payload), "meta": dict(message.meta)}
+            )
+            return _json(202, {"captured": True})
+        return await self._run(step, message)
+
+    def _login(self, config: Any) -> Mapping[str, str] | None:
+        """The fields of the login that a trigger's authentication names."""
+        slot = getattr(getattr(config, "auth", None), "connection", None)
+        found = self._logins.get(slot) if slot else None
+        return {name: str(value) for name, value in found.items()} if found is not None else None
+
+    async def _run(self, step: PlanStep, message: Message) -> Outgoing:
+        assert self._bound is not None
+        runner = await self.on_fired(self._bound, step.id, message)
+        if not self._waits(step):
+            return _json(202, {"run": runner.id})
+        replied: asyncio.Future[VisitFinished | None] = asyncio.get_running_loop().create_future()
+        runner.answer_to(replied)
+        try:
+            async with asyncio.timeout(REPLY_WITHIN):
+                reply = await replied
+        except TimeoutError:
+            return _json(202, {"run": runner.id})
+        if reply is None:
+            failed = runner.state.failing
+            return _json(500, {"run": runner.id, "error": "the flow failed"}) if failed else Outgoing(204, {}, b"")
+        return _replied(reply.details["status"], reply.details["headers"], reply.details["body"])
+
+    def _waits(self, step: PlanStep) -> bool:
+        """Whether the flow may answer itself: an enabled respond can be reached."""
+        return any(
+            other.spec.key == "respond" and not other.disabled and step.may_reach(other.index)
+            for other in self._plan.steps
+        )
+
+
+def _port_of(flow: str) -> int:
+    """A port that stays the same for a flow, above the usual servers and below the ephemeral ports."""
+    return 20_000 + int.from_bytes(hashlib.blake2b(flow.encode(), digest_size=4).digest(), "big") % 12_000
+
+
+def _json(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Outgoing:
+    return Outgoing(status, {"content-type": "application/json", **(headers or {})}, canonical(body))
+
+
+def _replied(status: int, headers: Mapping[str, str], body: Json) -> Outgoing:
+    """A reply of the flow as it goes over the wire: JSON unless its content type says text."""
+    told = {name.lower(): value for name, value in headers.items()}
+    content = told.get("content-type", "")
+    if isinstance(body, bytes):
+        return Outgoing(status, {"content-type": "application/octet-stream", **told}, body)
+    if isinstance(body, str) and content and "json" not in content:
+        return Outgoing(status, told, body.encode())
+    return Outgoing(status, {"content-type": "application/json", **told}, canonical(body))

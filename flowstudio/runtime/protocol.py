@@ -1,0 +1,160 @@
+"""The messages between a screen and an engine process: JSON-RPC 2.0, one message a line. Nothing here runs anything."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from flowstudio.errors import ProtocolError
+
+Json = Any
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+FLOW_HAS_PROBLEMS: Final = -32001
+"""`data.problems` says why the flow may not run."""
+RUN_IS_LIVE: Final = -32002
+"""One run is live at a time."""
+EXPRESSION_FAILED: Final = -32003
+"""`data` has code, message, position and remedy of the expression's error."""
+NOT_FOUND: Final = -32004
+"""No such run, payload or path."""
+NOT_INITIALIZED: Final = -32005
+"""`initialize` comes first."""
+
+LARGEST_PAYLOAD: Final = 1_000_000
+"""Bytes of a payload in a message; larger ones go by file or by hash."""
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters of a method: unknown ones are refused."""
+
+
+class Initialize(Params):
+    """Comes first: `data` is the data directory in which payloads and history are kept."""
+
+    data: str | None = None
+
+
+class At(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A visit of a run: its input is the payload."""
+
+    visit: int
+    run: str | None = None
+
+
+class Evaluate(Params):
+    """Evaluates an expression, or a text when `text` is set, over a payload given here, by hash, or of a visit."""
+
+    expression: str
+    payload: msgspec.Raw = msgspec.Raw(b"")
+    at: At | None = None
+    sample: str | None = None
+    vars: dict[str, Json] = {}
+    meta: dict[str, Json] = {}
+    text: bool = False
+
+
+class Run(Params):
+    """Runs a flow once: a document or a file; the payload here, in a file, or the sample beside the flow's file."""
+
+    flow: dict[str, Json] | str
+    trigger: str | None = None
+    payload: msgspec.Raw = msgspec.Raw(b"")
+    payload_file: str | None = None
+    meta: dict[str, Json] = {}
+    vars: dict[str, Json] = {}
+    secrets: dict[str, dict[str, str]] = {}
+    path: str | None = None
+    """Where the document lies on disk, for what it names relative to itself."""
+
+
+class Listen(Params):
+    """Starts the flow's webhooks on loopback; each request is a run, with `once` the next one is only captured."""
+
+    flow: dict[str, Json] | str
+    vars: dict[str, Json] = {}
+    secrets: dict[str, dict[str, str]] = {}
+    once: bool = False
+    path: str | None = None
+
+
+class Unlisten(Params):
+    """Stops listening."""
+
+
+class Stop(Params):
+    """Ends a run: visits under way are broken off."""
+
+    run: str | None = None
+
+
+class Payload(Params):
+    """A page of a payload: the entries of what lies at `path`."""
+
+    hash: str
+    path: list[str | int] = []
+    offset: int = 0
+    limit: int = 200
+    view: str = "tree"
+    filter: str | None = None
+    sort: Json = None
+
+
+class Trace(Params):
+    """The events of a run, in order."""
+
+    run: str | None = None
+    offset: int = 0
+    limit: int = 1000
+
+
+METHODS: Final[dict[str, type[Params]]] = {
+    "initialize": Initialize,
+    "evaluate": Evaluate,
+    "run": Run,
+    "listen": Listen,
+    "unlisten": Unlisten,
+    "stop": Stop,
+    "payload": Payload,
+    "trace": Trace,
+}
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request as it came in; `id` None is a notification, which gets no answer."""
+
+    method: str
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+    id: int | str | None = None
+    jsonrpc: str = "2.0"
+
+
+_calls = msgspec.json.Decoder(Call)
+
+
+def read_call(line: bytes) -> Call:
+    """The request on a line; ProtocolError when it is none."""
+    try:
+        return _calls.decode(line)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(f"this is not a JSON-RPC request: {error}", code=INVALID_REQUEST) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"this line is not JSON: {error}", code=PARSE_ERROR) from None
+
+
+def read_params(call: Call) -> Params:
+    """The parameters of a request as its method declares them; ProtocolError says what does not fit."""
+    model = METHODS.get(call.method)
+    if model is None:
+        raise ProtocolError(
+            f"there is no method {call.method!r}; there are {', '.join(METHODS)}", code=METHOD_NOT_FOUND
+        )
+    try:
+        return msgspec.json.decode(bytes(call.params) or b"{}", type=model)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"the parameters of {call.method} do not fit: {error}", code=INVALID_PARAMS) from None

@@ -1,0 +1,353 @@
+"""The engine process behind the editor: runs flows, answers for their payloads, listens for webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from flowstudio import __version__
+from flowstudio.engine.runner import Runner, starting_step
+from flowstudio.errors import (
+    CompileError,
+    ExpressionError,
+    FlowStudioError,
+    InvalidInputError,
+    Problem,
+    ProtocolError,
+    StepError,
+)
+from flowstudio.expressions.nothing import MISSING
+from flowstudio.flow.files import flow_from_document, read_flow, read_payload, read_sample
+from flowstudio.flow.model import ABSENT, Flow
+from flowstudio.plan.compile import compile_flow
+from flowstudio.plan.plan import Plan
+from flowstudio.runtime import protocol
+from flowstudio.runtime.broadcast import Broadcast
+from flowstudio.runtime.launch import launched
+from flowstudio.runtime.listening import Listening
+from flowstudio.sdk.message import Message
+from flowstudio.sdk.registry import Registry
+from flowstudio.stores.payloads import PayloadStore
+from flowstudio.stores.places import cache_dir
+from flowstudio.trace.payloads import canonical, parse
+
+Json = Any
+
+
+class Session:
+    """One engine process: its runs, its payloads, and whoever listens at the other end of `send`."""
+
+    def __init__(self, registry: Registry, send: Callable[[bytes], None]) -> None:
+        self._registry = registry
+        self._send = send
+        self._payloads: PayloadStore | None = None
+        self._runs: dict[str, Broadcast] = {}
+        self._live: Runner | None = None
+        self._current: str | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._listening: Listening | None = None
+        self._handlers: dict[str, Callable[[Any], Awaitable[Json]]] = {
+            "initialize": self._initialize,
+            "evaluate": self._evaluate,
+            "run": self._run,
+            "listen": self._listen,
+            "unlisten": self._unlisten,
+            "stop": self._stop,
+            "payload": self._payload,
+            "trace": self._trace,
+        }
+
+    async def handle(self, line: bytes) -> None:
+        """Answers one request. Never raises: what goes wrong is the answer."""
+        ident: int | str | None = None
+        try:
+            call = protocol.read_call(line)
+            ident = call.id
+            params = protocol.read_params(call)
+            if self._payloads is None and call.method != "initialize":
+                raise ProtocolError(
+                    "the session is not initialized; call initialize first", code=protocol.NOT_INITIALIZED
+                )
+            answer: dict[str, Json] = {"result": await self._handlers[call.method](params)}
+        except Exception as error:  # a fault of ours must reach the editor as an answer, not end the process
+            answer = {"error": _told(error)}
+            if ident is None and not isinstance(error, ProtocolError):
+                return
+        if ident is not None or "error" in answer:
+            self._write({"jsonrpc": "2.0", "id": ident, **answer})
+
+    async def close(self) -> None:
+        """Ends what is under way."""
+        await self._unlisten(None)
+        await self._break_off()
+        if self._payloads is not None:
+            self._payloads.close()
+
+    def notify(self, method: str, params: Mapping[str, Json]) -> None:
+        """Tells the other end something that it did not ask for."""
+        self._write({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def _write(self, message: Mapping[str, Json]) -> None:
+        self._send(canonical(dict(message)) + b"\n")
+
+    @property
+    def payloads(self) -> PayloadStore:
+        """The payloads of this session."""
+        assert self._payloads is not None
+        return self._payloads
+
+    async def _initialize(self, params: protocol.Initialize) -> Json:
+        folder = Path(params.data) if params.data else cache_dir() / "sessions"
+        if self._payloads is None:
+            self._payloads = PayloadStore.of_session(folder)
+        return {"version": __version__, "protocol": 1, "pid": os.getpid()}
+
+    async def _evaluate(self, params: protocol.Evaluate) -> Json:
+        from flowstudio.expressions.language import VisitClock, compile_expression
+        from flowstudio.expressions.text import compile_text
+
+        payload = self._payload_of(params)
+        names: dict[str, Json] = {"vars": params.vars, "meta": params.meta, "steps": {}, "trigger": payload}
+        if params.at is not None:
+            names.update(self._run_named(params.at.run).names_at(params.at.visit))
+            names["vars"] = params.vars
+        clock = VisitClock.now_here()
+        if params.text:
+            text = compile_text(params.expression)
+            value = text.value(payload, names, clock) if text.single else text.text(payload, names, clock)
+        else:
+            value = compile_expression(params.expression).evaluate(payload, names, clock)
+        if value is MISSING:
+            return {}
+        if len(canonical(value)) > protocol.LARGEST_PAYLOAD:
+            return {"ref": self.payloads.put(value).to_json()}
+        return {"value": value}
+
+    def _payload_of(self, params: protocol.Evaluate) -> Json:
+        if params.sample is not None:
+            return self._stored(params.sample)
+        if params.at is not None:
+            return self._run_named(params.at.run).input_of(params.at.visit)
+        raw = bytes(params.payload)
+        if len(raw) > protocol.LARGEST_PAYLOAD:
+            raise ProtocolError("the payload is larger than 1 MB; name it by hash", code=protocol.INVALID_PARAMS)
+        return parse(raw) if raw else MISSING
+
+    def _stored(self, name: str) -> Json:
+        try:
+            return self.payloads.get(name)
+        except KeyError:
+            raise ProtocolError(f"there is no payload {name}", code=protocol.NOT_FOUND) from None
+
+    async def _run(self, params: protocol.Run) -> Json:
+        self._refuse_second_run()
+        flow, path = _flow_of(params.flow, params.path)
+        plan = compile_flow(flow, self._registry)
+        trigger = _trigger_of(plan, params.trigger)
+        if params.payload_file is not None:
+            payload = read_payload(params.payload_file)
+        elif bytes(params.payload):
+            payload = parse(bytes(params.payload))
+        else:
+            payload = None if path is None else read_sample(path, trigger)
+            payload = None if payload is ABSENT else payload
+        started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        message = Message(payload, params.meta)
+        self._running = asyncio.ensure_future(
+            self._whole_run(plan, trigger, message, params.vars, params.secrets, started)
+        )
+        return {"run": await started}
+
+    async def _whole_run(
+        self,
+        plan: Plan,
+        trigger: str,
+        message: Message,
+        variables: Mapping[str, Json],
+        logins: Mapping[str, Mapping[str, Json]],
+        started: asyncio.Future[str],
+    ) -> None:
+        """One run from binding to the end of what it opened; what forbids it goes to `started`."""
+        try:
+            async with launched(plan, self._registry, variables=variables, logins=logins) as bound:
+                runner = self._runner(bound, trigger, message)
+                started.set_result(runner.id)
+                # The answer that names the run goes out before the run's first notification.
+                await asyncio.sleep(0)
+                try:
+                    await runner.run()
+                finally:
+                    self._live = None
+        except Exception as error:
+            if not started.done():
+                started.set_exception(error)
+            else:
+                raise
+
+    def _runner(self, bound: Any, trigger: str, message: Message) -> Runner:
+        broadcast = Broadcast(bound.plan, self.payloads, self.notify)
+        runner = Runner(bound, trigger, message, recorders=(broadcast,), test=True)
+        self._runs[runner.id] = broadcast
+        self._current = runner.id
+        self._live = runner
+        return runner
+
+    def _refuse_second_run(self) -> None:
+        if self._live is not None or (self._running is not None and not self._running.done()):
+            raise ProtocolError(
+                "a run is live; stop it or let it finish first", code=protocol.RUN_IS_LIVE, data={"run": self._current}
+            )
+
+    async def _listen(self, params: protocol.Listen) -> Json:
+        await self._unlisten(None)
+        flow, _ = _flow_of(params.flow, params.path)
+        plan = compile_flow(flow, self._registry)
+        listening = Listening(plan, self._registry, params.vars, params.secrets, once=params.once)
+        listening.on_captured = lambda captured: self.notify("captured", captured)
+        listening.on_fired = self._fired
+        self._listening = listening
+        try:
+            return {"webhooks": await listening.start()}
+        except BaseException:
+            self._listening = None
+            raise
+
+    async def _fired(self, bound: Any, trigger: str, message: Message) -> Runner:
+        """A webhook was called: its run waits until the one before is through."""
+        while self._running is not None and not self._running.done():
+            await asyncio.wait({self._running})
+        runner = self._runner(bound, trigger, message)
+        self._running = asyncio.ensure_future(self._fired_run(runner))
+        return runner
+
+    async def _fired_run(self, runner: Runner) -> None:
+        try:
+            await runner.run()
+        finally:
+            self._live = None
+
+    async def _unlisten(self, params: protocol.Unlisten | None) -> Json:
+        if self._listening is not None:
+            listening, self._listening = self._listening, None
+            await listening.stop()
+        return {}
+
+    async def _stop(self, params: protocol.Stop) -> Json:
+        if self._live is not None and params.run in (None, self._live.id):
+            self._live.cancel()
+        return {}
+
+    async def _break_off(self) -> None:
+        if self._live is not None:
+            self._live.cancel()
+        if self._running is not None and not self._running.done():
+            with contextlib.suppress(Exception):
+                await self._running
+
+    async def _payload(self, params: protocol.Payload) -> Json:
+        try:
+            return self.payloads.page(
+                params.hash,
+                tuple(params.path),
+                offset=params.offset,
+                limit=params.limit,
+                view=params.view,
+                filter=params.filter,
+                sort=params.sort,
+            )
+        except KeyError as error:
+            raise ProtocolError(f"there is nothing at {error}", code=protocol.NOT_FOUND) from None
+
+    async def _trace(self, params: protocol.Trace) -> Json:
+        return self._run_named(params.run).trace(params.offset, params.limit)
+
+    def _run_named(self, run: str | None) -> Broadcast:
+        found = self._runs.get(run or self._current or "")
+        if found is None:
+            raise ProtocolError(f"there is no run {run or ''}".rstrip(), code=protocol.NOT_FOUND)
+        return found
+
+
+def _flow_of(given: Mapping[str, Json] | str, path: str | None) -> tuple[Flow, str | None]:
+    if isinstance(given, str):
+        return read_flow(given, arranged=False).flow, given
+    return flow_from_document(given, path), path
+
+
+def _trigger_of(plan: Plan, named: str | None) -> str:
+    try:
+        return starting_step(plan, named)
+    except InvalidInputError as error:
+        raise CompileError(error.problems) from None
+
+
+def _told(error: Exception) -> dict[str, Json]:
+    """An error as JSON-RPC answers it."""
+    if isinstance(error, ProtocolError):
+        told: dict[str, Json] = {"code": error.code, "message": error.message}
+        if error.data is not None:
+            told["data"] = error.data
+        return told
+    if isinstance(error, InvalidInputError):
+        problems = [problem.to_json() for problem in error.problems]
+        return {"code": protocol.FLOW_HAS_PROBLEMS, "message": "the flow may not run", "data": {"problems": problems}}
+    if isinstance(error, ExpressionError):
+        data = {"code": error.code, "message": error.message, "position": error.position, "remedy": error.remedy}
+        return {"code": protocol.EXPRESSION_FAILED, "message": error.message, "data": data}
+    if isinstance(error, StepError):
+        problem = Problem(error.message)
+        return {
+            "code": protocol.FLOW_HAS_PROBLEMS,
+            "message": error.message,
+            "data": {"problems": [problem.to_json()]},
+        }
+    if isinstance(error, FlowStudioError):
+        return {"code": protocol.INTERNAL_ERROR, "message": str(error)}
+    return {"code": protocol.INTERNAL_ERROR, "message": f"{type(error).__name__}: {error}"}
+
+
+async def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
+    """Answers requests from `stdin` on `stdout` until the end of input."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def read() -> None:
+        # A thread, because standard input may be a file, a pipe or a terminal, and not all of them can be polled.
+        for line in stdin:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(lines.put_nowait, b"")
+
+    def send(message: bytes) -> None:
+        stdout.write(message)
+        stdout.flush()
+
+    threading.Thread(target=read, daemon=True).start()
+    session = Session(Registry.from_entry_points(), send)
+    answering: set[asyncio.Task[None]] = set()
+    try:
+        while line := await lines.get():
+            if not line.strip():
+                continue
+            # Each in a task of its own: a slow answer must not keep `stop` waiting. They start in order.
+            task = asyncio.ensure_future(session.handle(line))
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+    except BrokenPipeError:
+        pass  # nobody listens any more, which ends a session as the end of input does
+    finally:
+        await session.close()
+
+
+def main() -> int:
+    """`flowstudio session`: standard output belongs to the protocol alone."""
+    stdout = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(sys.stdin.buffer, stdout))
+    return 0
