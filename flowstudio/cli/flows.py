@@ -1,0 +1,418 @@
+"""The commands that work on flow files: run, validate, eval, diff, export."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Annotated, Any, Final
+
+import typer
+
+from flowstudio.cli.output import (
+    FAILED,
+    GOOD,
+    WRONG_INPUT,
+    command,
+    in_file,
+    print_json,
+    print_value,
+    refused,
+    say,
+    show_problems,
+    wrong,
+)
+from flowstudio.errors import ExpressionError, InvalidInputError, Problem, StoreError
+from flowstudio.expressions.nothing import MISSING
+from flowstudio.flow.files import flow_from_document, read_flow, read_json, read_payload, read_sample
+from flowstudio.flow.jsonvalue import decode
+from flowstudio.flow.model import ABSENT, Flow
+from flowstudio.sdk.registry import Registry
+from flowstudio.trace.events import Event, Logged, VisitFailed
+from flowstudio.trace.payloads import canonical
+
+Json = Any
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
+PayloadOption = Annotated[str | None, typer.Option("--payload", metavar="JSON|@FILE|-", help="The payload; - reads it")]
+VarsOption = Annotated[str | None, typer.Option("--vars", metavar="@FILE", help="Values of variables, or a customer")]
+
+
+@dataclass
+class Given:
+    """What a command line gives a run beside the flow."""
+
+    variables: dict[str, Json] = field(default_factory=dict)
+    logins: dict[str, dict[str, str]] = field(default_factory=dict)
+    customer: dict[str, Json] | None = None
+    overrides: Sequence[Json] = ()
+
+
+def run(
+    file: Annotated[str, typer.Argument(help="A flow or a template")],
+    trigger: Annotated[
+        str | None, typer.Option(metavar="STEP", help="Start here; needed with several triggers")
+    ] = None,
+    payload: PayloadOption = None,
+    meta: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="The message's metadata")] = None,
+    vars: VarsOption = None,  # noqa: A002 - the option's name
+    set: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="One variable's value")] = None,  # noqa: A002
+    secret: Annotated[
+        list[str] | None, typer.Option(metavar="CONNECTION.FIELD=ENV", help="A login's field, from the environment")
+    ] = None,
+    trace: Annotated[str | None, typer.Option(metavar="FILE", help="Write one JSON line per event")] = None,
+    json: JsonOption = False,
+) -> int:
+    """Run a flow once. Without --payload it takes the sample beside the file, else null.
+
+    Example: flowstudio run customer-sync.flow.json --payload @order.json --set min_total=50
+    """
+    begun = time.perf_counter()
+    flow, origin = _flow_or_template(file)
+    given = _given(flow, vars, set or (), secret or ())
+    flow = _overridden(flow, given)
+    try:
+        return _run(flow, origin, trigger, payload, meta, given, trace, json, begun)
+    except InvalidInputError as error:
+        return refused(in_file(error.problems, file), json)
+
+
+def _run(
+    flow: Flow,
+    origin: Path | None,
+    trigger: str | None,
+    payload: str | None,
+    meta: str | None,
+    given: Given,
+    trace: str | None,
+    json: bool,
+    begun: float,
+) -> int:
+    from flowstudio.engine.runner import Result, Runner, starting_step
+    from flowstudio.plan.compile import compile_flow
+    from flowstudio.runtime.launch import launched
+    from flowstudio.sdk.message import Message
+
+    registry = Registry.from_entry_points()
+    plan = compile_flow(flow, registry)
+    start = starting_step(plan, trigger)
+    told: Json = ABSENT if payload is None else _json_argument(payload, "--payload")
+    if told is ABSENT and origin is not None:
+        several = len(plan.triggers) > 1
+        told = read_sample(origin, start if several else None)
+    message = Message(None if told is ABSENT else told, _meta(meta))
+
+    async def whole() -> Result:
+        recorders: list[Any] = [_Console()]
+        file: IO[bytes] | None = None
+        try:
+            async with launched(
+                plan, registry, variables=given.variables, logins=given.logins, customer=given.customer
+            ) as bound:
+                if trace is not None:
+                    file = _trace_file(trace)
+                    recorders.append(_TraceLines(file))
+                return await Runner(bound, start, message, recorders=recorders).run()
+        finally:
+            if file is not None:
+                file.close()
+
+    result = asyncio.run(whole())
+    if json:
+        print_json(result.to_json())
+    else:
+        for output in result.outputs:
+            print_value(output.payload)
+        filtered = f", {result.filtered} filtered" if result.filtered else ""
+        say(f"{result.status}: {result.visits} visits{filtered}, {result.duration_ms:.0f} ms (run {result.run})")
+    if result.error is not None:
+        tries = f" after {result.error.attempts} tries" if result.error.attempts > 1 else ""
+        say(f"{result.error.step} failed{tries}: {result.error.message}")
+    return GOOD if result.status == "succeeded" else FAILED
+
+
+class _Console:
+    """Shows a run's own log lines while it runs."""
+
+    def record(self, event: Event) -> None:
+        if isinstance(event, Logged):
+            fields = "".join(f" {name}={_short(value)}" for name, value in event.fields.items())
+            say(f"{event.level:<7} {event.step}: {_one_line(event.message)}{fields}")
+        elif isinstance(event, VisitFailed):
+            say(f"failed  {event.step}: {_one_line(event.error.message)}")
+
+
+def _short(value: Json) -> str:
+    return _one_line(canonical(value).decode())
+
+
+def _one_line(text: str) -> str:
+    # A log line is one line, and what others wrote must not move the cursor of a terminal.
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+class _TraceLines:
+    """Writes one JSON line per event."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def record(self, event: Event) -> None:
+        self._file.write(canonical(event.to_json()) + b"\n")
+
+
+def _trace_file(path: str) -> IO[bytes]:
+    try:
+        return open(path, "wb")
+    except OSError as error:
+        raise StoreError(f"the trace cannot be written to {path}: {error.strerror}; choose another place") from None
+
+
+def _flow_or_template(file: str) -> tuple[Flow, Path | None]:
+    """The flow of a file, and where its samples lie beside it (a template has none)."""
+    document = read_json(file)
+    kind = document.get("format") if isinstance(document, dict) else None
+    if isinstance(kind, str) and kind.startswith("flowstudio/template@"):
+        from flowstudio.templates.version import read_template
+
+        return read_template(file).flow, None
+    return flow_from_document(document, file), Path(file)
+
+
+def _given(flow: Flow, values: str | None, single: Sequence[str], secrets: Sequence[str]) -> Given:
+    given = Given()
+    if values is not None:
+        _read_values(given, _json_argument(values, "--vars"))
+    from flowstudio.templates.values import read_value
+
+    for assignment in single:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            wrong(f"--set {assignment} gives no value", remedy="write --set NAME=VALUE", field=name)
+        variable = flow.variables.get(name)
+        if variable is None:
+            known = ", ".join(flow.variables) or "none"
+            wrong(f"the flow has no variable {name!r}", f"its variables are: {known}", "correct the name", name)
+        given.variables[name] = read_value(name, variable, text)
+    for assignment in secrets:
+        slot, fieldname, source = _secret_argument(assignment)
+        if source not in os.environ:
+            wrong(f"the environment has no {source}", f"--secret {slot}.{fieldname} reads it", f"export {source}=…")
+        given.logins.setdefault(slot, {})[fieldname] = os.environ[source]
+    for slot in given.logins:
+        if slot not in flow.connections:
+            known = ", ".join(flow.connections) or "none"
+            wrong(f"the flow has no connection {slot!r}", f"its connections are: {known}", "correct the name", slot)
+    return given
+
+
+def _secret_argument(assignment: str) -> tuple[str, str, str]:
+    place, equals, source = assignment.partition("=")
+    slot, dot, fieldname = place.partition(".")
+    if not (equals and dot and slot and fieldname and source):
+        wrong(f"--secret {assignment} is incomplete", remedy="write --secret CONNECTION.FIELD=ENVIRONMENT_VARIABLE")
+    return slot, fieldname, source
+
+
+def _read_values(given: Given, document: Json) -> None:
+    """A plain object of values, or one entry of a customers file."""
+    if not isinstance(document, Mapping):
+        wrong("--vars is no object", remedy='give a file such as {"crm_url": "https://…"}')
+    if isinstance(document.get("customer"), str) and isinstance(document.get("values", {}), Mapping):
+        given.variables.update(document.get("values", {}))
+        given.customer = {"id": document["customer"], "name": document.get("name", document["customer"])}
+        given.overrides = document.get("overrides", ())
+        for slot, login in document.get("connections", {}).items():
+            given.logins[slot] = {name: _resolved(value, slot, name) for name, value in login.items()}
+        return
+    values = dict(document)
+    customer = values.pop("$customer", None)
+    if customer is not None:
+        given.customer = dict(customer) if isinstance(customer, Mapping) else {"id": str(customer)}
+    given.variables.update(values)
+
+
+def _resolved(value: str, slot: str, name: str) -> str:
+    """A login's field: `env:NAME` and `file:PATH` are read, anything else is the value."""
+    kind, colon, place = value.partition(":")
+    if colon and kind == "env":
+        if place not in os.environ:
+            wrong(f"the environment has no {place}", f"{slot}.{name} reads it", f"export {place}=…", f"{slot}.{name}")
+        return os.environ[place]
+    if colon and kind == "file":
+        try:
+            return Path(place).read_text().rstrip("\n")
+        except OSError as error:
+            wrong(f"{place} cannot be read", f"{slot}.{name} reads it: {error.strerror}", "correct the path")
+    return value
+
+
+def _overridden(flow: Flow, given: Given) -> Flow:
+    """The flow with a customer's overrides."""
+    if not given.overrides:
+        return flow
+    from flowstudio.flow.edits import Several, edit_from_document
+
+    return Several("Overrides", tuple(edit_from_document(each) for each in given.overrides)).apply(flow)
+
+
+def _json_argument(text: str, option: str) -> Json:
+    """JSON from the command line: inline, `@FILE`, or `-` for standard input."""
+    if text.startswith("@"):
+        return read_payload(text[1:])
+    data = sys.stdin.buffer.read() if text == "-" else text.encode(errors="surrogateescape")
+    return decode(data, "standard input" if text == "-" else option, repeated_keys=True)
+
+
+def _meta(text: str | None) -> dict[str, Json]:
+    if text is None:
+        return {}
+    told = _json_argument(text, "--meta")
+    if not isinstance(told, dict):
+        wrong("--meta is no object", remedy='write such as {"trigger": {"headers": {}}}')
+    return told
+
+
+def validate(
+    files: Annotated[list[str], typer.Argument(help="Flow files")],
+    json: JsonOption = False,
+) -> int:
+    """Say what is wrong with flow files, or nothing. Warnings are shown and do not fail.
+
+    Example: flowstudio validate flows/*.flow.json
+    """
+    from flowstudio.plan.compile import problems_of
+
+    registry = Registry.from_entry_points()
+    found: list[Problem] = []
+    for file in files:
+        try:
+            flow, _ = _flow_or_template(file)
+        except InvalidInputError as error:
+            found += in_file(error.problems, file)
+        else:
+            found += in_file(problems_of(flow, registry), file)
+    invalid = any(problem.severity == "error" for problem in found)
+    show_problems(found)
+    if json:
+        status = "invalid" if invalid else "valid"
+        print_json({"status": status, "problems": [problem.to_json() for problem in found]})
+    return WRONG_INPUT if invalid else GOOD
+
+
+def evaluate(
+    expression: Annotated[str, typer.Argument(help="JSONata")],
+    payload: PayloadOption = None,
+    vars: VarsOption = None,  # noqa: A002 - the option's name
+    json: JsonOption = False,
+) -> int:
+    """Evaluate an expression; nothing prints nothing.
+
+    Example: flowstudio eval '$sum(lines.price)' --payload @order.json
+    """
+    from flowstudio.expressions.language import VisitClock, compile_expression
+
+    given = Given()
+    if vars is not None:
+        _read_values(given, _json_argument(vars, "--vars"))
+    told = MISSING if payload is None else _json_argument(payload, "--payload")
+    names: dict[str, Json] = {"vars": given.variables, "meta": {}, "steps": {}}
+    if given.customer is not None:
+        names["customer"] = given.customer
+    try:
+        value = compile_expression(expression).evaluate(told, names, VisitClock(time.time(), time.time_ns()))
+    except ExpressionError as error:
+        return _expression_fault(expression, error, json)
+    if json:
+        print_json({} if value is MISSING else {"value": value})
+    elif value is not MISSING:
+        print_value(value)
+    return GOOD
+
+
+def _expression_fault(expression: str, error: ExpressionError, json: bool) -> int:
+    say(error.message if not error.code else f"{error.code}: {error.message}")
+    if error.position is not None and "\n" not in expression:
+        say(f"  {expression}")
+        say(f"  {' ' * error.position}^")
+    if error.remedy:
+        say(error.remedy)
+    if json:
+        told = {
+            "code": error.code,
+            "message": error.message,
+            "position": error.position,
+            "remedy": error.remedy or None,
+        }
+        print_json({"error": told})
+    return WRONG_INPUT
+
+
+def diff(
+    a: Annotated[str, typer.Argument(help="The flow before")],
+    b: Annotated[str, typer.Argument(help="The flow after")],
+    json: JsonOption = False,
+) -> int:
+    """Compare two flows by step and field. Usable as git's external diff.
+
+    Example: flowstudio diff old.flow.json new.flow.json
+    """
+    from flowstudio.flow.diff import diff as compared
+
+    changes = compared(_side(a), _side(b))
+    if json:
+        print_json(changes.to_json())
+    else:
+        for line in changes.lines():
+            print(line)
+    return GOOD
+
+
+def _side(file: str) -> Flow:
+    flow, origin = _flow_or_template(file)
+    return flow if origin is None else read_flow(origin, arranged=False).flow
+
+
+def export(
+    flow: Annotated[str, typer.Argument(help="A flow file")],
+    output: Annotated[str | None, typer.Option("-o", "--output", metavar="FILE", help="Write it here")] = None,
+    version: Annotated[
+        str | None, typer.Option(metavar="X.Y.Z", help="The version's number; default: the next")
+    ] = None,
+    notes: Annotated[str, typer.Option(metavar="TEXT", help="What is new in it")] = "",
+    json: JsonOption = False,
+) -> int:
+    """Publish a flow as a template version: a file that never changes, without secrets and samples.
+
+    Example: flowstudio export customer-sync.flow.json --version 1.0.0 --notes "First version"
+    """
+    from flowstudio.plan.compile import problems_of
+    from flowstudio.templates.version import next_version, publish, template_path, write_template
+
+    source = read_flow(flow, arranged=False).flow
+    problems = in_file(problems_of(source, Registry.from_entry_points()), flow)
+    if any(problem.severity == "error" for problem in problems):
+        return refused(problems, json)
+    folder = Path(output).parent if output else Path(flow).parent
+    made = publish(source, version or next_version(folder, source.id), notes)
+    target = Path(output) if output else template_path(folder, made)
+    write_template(target, made)
+    if json:
+        print_json({"file": str(target), "id": made.id, "version": made.version, "hash": made.hash})
+    else:
+        show_problems(problems)
+        print(f"{target}: {made.id} {made.version} ({made.hash[:12]})")
+    return GOOD
+
+
+APPS: Final = {
+    "run": command(run),
+    "validate": command(validate),
+    "eval": command(evaluate),
+    "diff": command(diff),
+    "export": command(export),
+}
