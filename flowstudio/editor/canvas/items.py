@@ -1,0 +1,775 @@
+"""The things on the canvas: cards, wires, notes and frames as graphics items that paint themselves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPen, QStaticText, QTransform
+from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem, QStyleOptionGraphicsItem, QWidget
+
+from flowstudio.editor.canvas.cards import WIDTH, Caption, Card, CardPort, WireState, count_text
+from flowstudio.editor.canvas.ink import MARGIN, PLAIN, READABLE, SMALL_FONT_PIXELS, Ink, pen
+from flowstudio.editor.canvas.nodegraph import AbstractNodeItem, BackdropNodeItem, NodeItem, PipeItem, PortItem
+from flowstudio.editor.canvas.routes import Route, route
+from flowstudio.flow.model import ERROR_PORT, Wire
+
+FADE_MS: Final = 120
+TURN_MS: Final = 900
+FADED_TARGET: Final = 0.35
+"""How strong a step shows to which the wire in hand cannot go."""
+CAPTION_HEIGHT: Final = 25.0
+STUB: Final = 44.0
+"""The room of the "+" to the right of a free output."""
+
+_Z_FRAME: Final = -3.0
+_Z_NOTE: Final = -2.0
+_Z_WIRE: Final = -1.0
+_Z_STEP: Final = 1.0
+_Z_LIVE: Final = 4.0
+
+_ALIVE: Final = frozenset({"running", "paused", "failed"})
+_PILL_HEIGHT: Final = 19.0
+
+_log = logging.getLogger(__name__)
+
+
+class Stage:
+    """What all items of one canvas paint by: the ink, the clock of what moves, and the wire in hand."""
+
+    def __init__(self, ink: Ink) -> None:
+        self.ink = ink
+        self.ratio = 1.0
+        self.now_ms = 0.0
+        self.still = False
+        """Nothing moves by itself."""
+        self.draft = False
+        """A gesture runs on a screen that is slow to paint: no text, no smooth edges."""
+        self.wiring = False
+        self.refusals: Mapping[str, str] = {}
+        """Steps at which the wire in hand cannot end."""
+        self.fading: set[StepItem] = set()
+
+    def pixel(self, position: float) -> float:
+        """The nearest whole pixel of the screen."""
+        return round(position * self.ratio) / self.ratio
+
+
+class PortDot(PortItem):  # type: ignore[misc]  # NodeGraphQt ships no types
+    """A place where wires end. It paints nothing and takes no events: its card does both."""
+
+    def __init__(self, parent: QGraphicsItem | None = None) -> None:
+        # Not PortItem's own: its hover events, position signals and device cache cost more than all that is painted.
+        QGraphicsItem.__init__(self, parent)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
+        self._pipes: list[WireItem] = []
+        self._name = ""
+        self._port_type: str | None = None
+        self._hovered = False
+        self._locked = False
+        self._multi_connection = True
+        self._display_name = False
+
+    def boundingRect(self) -> QRectF:
+        return _DOT_RECT
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        return value
+
+    def redraw_connected_pipes(self) -> None:
+        """Routes are the viewer's."""
+
+
+_DOT_RECT: Final = QRectF(-14, -14, 28, 28)
+
+
+class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
+    """The card of a step. Its position is the card's top left corner."""
+
+    def __init__(self, name: str = "node", parent: QGraphicsItem | None = None) -> None:
+        # Not NodeItem's own: it makes a pixmap item, a text item and an overlay for every node.
+        AbstractNodeItem.__init__(self, name, parent)
+        self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
+        self.setFlags(
+            QGraphicsItem.GraphicsItemFlag.ItemIsSelectable | QGraphicsItem.GraphicsItemFlag.ItemContainsChildrenInShape
+        )
+        self.setZValue(_Z_STEP)
+        self._input_items: dict[PortDot, None] = {}
+        self._output_items: dict[PortDot, None] = {}
+        self._widgets: dict[str, Any] = {}
+        self._bounds = QRectF(0, 0, WIDTH, 64)
+        self._words: dict[object, QStaticText] = {}
+        self._fade: tuple[str, float] | None = None
+        self._broken = False
+        self.stage: Stage | None = None
+        self.card: Card | None = None
+        self.status = "idle"
+        self.caption: Caption | None = None
+        self.hovered = False
+        self.hovered_port: CardPort | None = None
+        self.hovered_stub: CardPort | None = None
+        self.hovered_corner = False
+        self.breakpoint: str | None = None
+        """`on`, `condition` or `off`; None where there is none."""
+        self.pinned = False
+        self.slot = -1
+        """Its place among what is painted from afar."""
+
+    def show_card(self, card: Card) -> None:
+        """Takes over what the card says and where its ports are; their dots have to be there."""
+        self.card = card
+        self._words.clear()
+        self._width, self._height = WIDTH, card.height
+        bounds = QRectF(-MARGIN, -MARGIN, WIDTH + MARGIN + STUB, card.height + MARGIN + CAPTION_HEIGHT + 3)
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        for dot in (*self._input_items, *self._output_items):
+            port = card.port("in" if dot.port_type == "in" else "out", dot.name)
+            if port is not None:
+                dot.setPos(port.x, port.y)
+        self.update()
+
+    def fare(self, status: str, caption: Caption | None) -> None:
+        """Shows how the step fared."""
+        if (status, caption) == (self.status, self.caption):
+            return
+        before = self._look()
+        self.status, self.caption = status, caption
+        self._words.pop("caption", None)
+        if before != self._look() and self.stage is not None and not self.stage.still:
+            self._fade = (before, self.stage.now_ms)
+            self.stage.fading.add(self)
+        self.update()
+
+    def forget_words(self) -> None:
+        """The fonts are other ones."""
+        self._words.clear()
+        self.update()
+
+    @property
+    def fading_since(self) -> float:
+        """When its look began to change, on the stage's clock."""
+        return self._fade[1] if self._fade is not None else 0.0
+
+    @property
+    def key(self) -> str:
+        """The step's id."""
+        return str(self.id)
+
+    def dot(self, side: str, name: str) -> PortDot | None:
+        """The dot of a port."""
+        dots = self._input_items if side == "in" else self._output_items
+        return next((dot for dot in dots if dot.name == name), None)
+
+    def is_wired(self, port: CardPort) -> bool:
+        """Whether any wire ends there."""
+        dot = self.dot(port.side, port.name)
+        return dot is not None and bool(dot.connected_pipes)
+
+    def shows(self, port: CardPort) -> bool:
+        """Whether a port is to be seen: `error` is only when it matters."""
+        if port.side == "in" or port.name != ERROR_PORT:
+            return True
+        wiring = self.stage is not None and self.stage.wiring
+        return self.hovered or self.isSelected() or wiring or self.is_wired(port)
+
+    def has_stub(self, port: CardPort) -> bool:
+        """Whether a "+" stands behind the port."""
+        return port.side == "out" and port.name != ERROR_PORT and not self.is_wired(port)
+
+    def port_point(self, side: str, name: str) -> tuple[float, float]:
+        """Where a port is, in the scene."""
+        port = self.card.port("in" if side == "in" else "out", name) if self.card is not None else None
+        x, y = (port.x, port.y) if port is not None else (0.0, 32.0)
+        return self.x() + x, self.y() + y
+
+    def card_rect(self) -> QRectF:
+        """The card alone, in the scene."""
+        return QRectF(self.x(), self.y(), WIDTH, self._height)
+
+    def wires(self) -> list[WireItem]:
+        """All wires that end at this step."""
+        return [pipe for dot in (*self._input_items, *self._output_items) for pipe in dot.connected_pipes]
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        return value
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        # An exception that leaves a paint event ends the process, one that is told in every frame hides what it says.
+        try:
+            if self.card is not None and self.stage is not None:
+                self._paint(painter, self.card, self.stage)
+        except Exception:
+            if not self._broken:
+                self._broken = True
+                _log.exception("The card of %s could not be painted", self.id)
+
+    def _look(self) -> str:
+        if self.status in _ALIVE:
+            return f"{self.status}+" if self.isSelected() else self.status
+        if self.isSelected():
+            return "selected"
+        if self.card is not None and self.card.disabled:
+            return "disabled"
+        if self.status == "not-taken":
+            return "not-taken"
+        return "hover" if self.hovered else "idle"
+
+    def _paint(self, painter: QPainter, card: Card, stage: Stage) -> None:
+        ink = stage.ink
+        at = painter.worldTransform()
+        zoom = at.m11()
+        painter.setWorldTransform(QTransform.fromTranslate(stage.pixel(at.dx()), stage.pixel(at.dy())))
+        if stage.refusals and self.id in stage.refusals:
+            painter.setOpacity(FADED_TARGET)
+        look = self._look()
+        corner = QPointF(-MARGIN * zoom, -MARGIN * zoom)
+        faded = self.status == "not-taken" and not self.isSelected()
+        if self._fade is not None:
+            share = (stage.now_ms - self._fade[1]) / FADE_MS
+            if share >= 1:
+                self._fade = None
+            else:
+                painter.drawPixmap(corner, ink.card(self._fade[0], card.height))
+                painter.setOpacity(painter.opacity() * max(0.0, share))
+        painter.drawPixmap(corner, ink.card(look, card.height))
+        if self._fade is not None:
+            painter.setOpacity(FADED_TARGET if stage.refusals and self.id in stage.refusals else 1.0)
+        painter.drawPixmap(self._at(12, 12, zoom), ink.tile(card.icon, card.category, faded or card.disabled))
+        if zoom >= PLAIN:
+            self._paint_ports(painter, card, ink, zoom)
+        if not stage.draft:
+            self._paint_words(painter, card, stage, zoom)
+        self._paint_marks(painter, card, stage, zoom)
+
+    def _at(self, x: float, y: float, zoom: float) -> QPointF:
+        ratio = self.stage.ratio if self.stage is not None else 1.0
+        return QPointF(round(x * zoom * ratio) / ratio, round(y * zoom * ratio) / ratio)
+
+    def _paint_ports(self, painter: QPainter, card: Card, ink: Ink, zoom: float) -> None:
+        for port in card.ports:
+            if not self.shows(port):
+                continue
+            wired = self.is_wired(port)
+            if not wired and self.has_stub(port):
+                painter.drawPixmap(
+                    QPointF((port.x + 4) * zoom, (port.y - 12) * zoom), ink.stub(port is self.hovered_stub)
+                )
+            hovered = port is self.hovered_port
+            picture = ink.port(wired, hovered, port.name == ERROR_PORT and port.side == "out")
+            painter.drawPixmap(QPointF((port.x - 8) * zoom, (port.y - 8) * zoom), picture)
+
+    def _paint_words(self, painter: QPainter, card: Card, stage: Stage, zoom: float) -> None:
+        ink = stage.ink
+        dim = card.disabled or (self.status == "not-taken" and not self.isSelected())
+        ahead = ink.text3 if dim else ink.text
+        marked = self.pinned or self.status == "running"
+        room = WIDTH - 62 - (34 if marked else 12)
+        painter.setPen(ahead)
+        if zoom < PLAIN or zoom * 13 < 11:
+            font = ink.middle_font if zoom >= 0.55 else ink.small_font
+            width = int(room * zoom / 6) * 6
+            title = self._line(("title", id(font), width), card.title, font, width, ink)
+            painter.setFont(font)
+            two_lines = zoom >= READABLE
+            middle = (23.5 if two_lines else 32.0) * zoom
+            painter.drawStaticText(QPointF(62 * zoom, middle - ink.metrics(font).height() / 2), title)
+            painter.scale(zoom, zoom)
+        else:
+            painter.scale(zoom, zoom)
+            painter.setFont(ink.title_font)
+            painter.drawStaticText(QPointF(62, 15.6), self._line("title", card.title, ink.title_font, room, ink))
+        if zoom < READABLE:
+            return
+        painter.setPen(ink.text3 if dim else ink.text2)
+        labels = card.outputs if card.labelled else ()
+        beside = max((self._label(port, ink).size().width() for port in labels if abs(port.y - 42) < 14), default=-8.0)
+        summary_room = WIDTH - 62 - 14 - (beside + 8)
+        painter.setFont(ink.summary_font)
+        painter.drawStaticText(
+            QPointF(62, 34.4), self._line("summary", card.summary, ink.summary_font, summary_room, ink)
+        )
+        if labels:
+            painter.setFont(ink.label_font)
+            for port in labels:
+                words = self._label(port, ink)
+                size = words.size()
+                painter.drawStaticText(QPointF(WIDTH - 14 - size.width(), port.y - size.height() / 2), words)
+        if self.caption is not None:
+            painter.setFont(ink.label_font)
+            painter.setPen(ink.text3 if dim else ink.state_pen(self.caption.state))
+            words = self._line("caption", self.caption.text, ink.label_font, WIDTH - 24, ink)
+            painter.drawStaticText(QPointF(23.5, card.height + 14 - words.size().height() / 2), words)
+
+    def _line(self, key: object, text: str, font: Any, room: float, ink: Ink) -> QStaticText:
+        words = self._words.get(key)
+        if words is None:
+            words = self._words[key] = ink.words(text, font, room)
+            if len(self._words) > 40:
+                self._words = {key: words}
+        return words
+
+    def _label(self, port: CardPort, ink: Ink) -> QStaticText:
+        return self._line(("label", port.name), port.title, ink.label_font, WIDTH * 0.6, ink)
+
+    def _paint_marks(self, painter: QPainter, card: Card, stage: Stage, zoom: float) -> None:
+        if zoom < PLAIN:
+            return
+        ink = stage.ink
+        at = painter.worldTransform()
+        if at.m11() != 1.0:
+            painter.setWorldTransform(QTransform.fromTranslate(at.dx(), at.dy()))
+        if self.caption is not None and zoom >= READABLE:
+            color = ink.theme.state(self.caption.state)
+            picture = ink.icon(ink.theme.state_icon(self.caption.state), color, 14)
+            painter.drawPixmap(self._at(4, card.height + 7, zoom), picture)
+        if self.status == "running":
+            self._paint_spinner(painter, stage, zoom)
+        elif self.pinned:
+            picture = ink.icon("push-pin-fill", ink.theme.color("cTrigger"), 15)
+            painter.drawPixmap(self._at(WIDTH - 28.5, 13, zoom), picture)
+        if self.status == "failed":
+            painter.drawPixmap(self._at(WIDTH - 14.5, -11.5, zoom), ink.badge("error"))
+        elif self.status == "paused":
+            self._paint_paused(painter, ink, zoom)
+        kind = {"on": "breakpoint", "condition": "breakpoint-condition", "off": "breakpoint-off"}.get(
+            self.breakpoint or ""
+        )
+        if kind is None and self.hovered_corner:
+            kind = "breakpoint-hint"
+        if kind is not None:
+            painter.drawPixmap(self._at(-11.5, -11.5, zoom), ink.badge(kind))
+
+    def _paint_spinner(self, painter: QPainter, stage: Stage, zoom: float) -> None:
+        ink = stage.ink
+        color = ink.theme.color("run")
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        radius = 6.0 * zoom
+        box = QRectF((WIDTH - 21) * zoom - radius, 21 * zoom - radius, 2 * radius, 2 * radius)
+        faint = ink.theme.color("run", 0.3)
+        painter.setPen(QPen(faint, 1.9 * zoom))
+        painter.drawEllipse(box)
+        turn = 0.0 if stage.still else (stage.now_ms % TURN_MS) / TURN_MS
+        painter.setPen(pen(color, 1.9 * zoom, cap=Qt.PenCapStyle.RoundCap))
+        painter.drawArc(box, round((90 - 360 * turn) * 16), -110 * 16)
+
+    def _paint_paused(self, painter: QPainter, ink: Ink, zoom: float) -> None:
+        if zoom < 0.6:
+            return
+        theme = ink.theme
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(zoom, zoom)
+        words = self._line("paused", "Paused before", ink.pill_font, 200, ink)
+        width = words.size().width() + 30
+        box = QRectF(WIDTH - 11 - width, -10, width, 20)
+        painter.setPen(ink.no_pen)
+        painter.setBrush(theme.color("warnFill"))
+        painter.drawRoundedRect(box, 10, 10)
+        painter.setBrush(theme.color("warnInk"))
+        painter.drawRoundedRect(QRectF(box.left() + 10, -4, 2.4, 8), 1, 1)
+        painter.drawRoundedRect(QRectF(box.left() + 14.6, -4, 2.4, 8), 1, 1)
+        painter.setPen(QPen(theme.color("warnInk")))
+        painter.setFont(ink.pill_font)
+        painter.drawStaticText(QPointF(box.left() + 21, -words.size().height() / 2), words)
+
+    def mousePressEvent(self, event: Any) -> None:
+        """Gestures are the viewer's."""
+
+    def add_input(self, name: str = "in", *settings: Any) -> PortDot:
+        """The dot of a new input; called by NodeGraphQt's BaseNode."""
+        return self._new_dot(name, "in", self._input_items)
+
+    def add_output(self, name: str = "out", *settings: Any) -> PortDot:
+        """The dot of a new output; called by NodeGraphQt's BaseNode."""
+        return self._new_dot(name, "out", self._output_items)
+
+    def _new_dot(self, name: str, side: str, dots: dict[PortDot, None]) -> PortDot:
+        dot = PortDot(self)
+        dot._name, dot._port_type = name, side
+        dots[dot] = None
+        return dot
+
+    def draw_node(self) -> None:
+        """Nothing is laid out: there are no child items."""
+
+    def post_init(self, viewer: Any = None, pos: Any = None) -> None:
+        """NodeGraphQt has put the item into the scene, and leaves its place to us."""
+        if pos is not None:
+            self.setPos(pos[0], pos[1])
+
+    @property
+    def selected(self) -> bool:
+        """Whether the step is selected."""
+        return bool(self.isSelected())
+
+    @selected.setter
+    def selected(self, selected: bool) -> None:
+        self.setSelected(selected)
+
+    @property
+    def name(self) -> str:
+        """NodeGraphQt's name of the node, which nothing shows."""
+        return str(self._properties["name"])
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._properties["name"] = name
+
+    @property
+    def layout_direction(self) -> int:
+        """Flows run from left to right."""
+        return int(self._properties["layout_direction"])
+
+    @layout_direction.setter
+    def layout_direction(self, value: int) -> None:
+        self._properties["layout_direction"] = value
+
+
+class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
+    """A wire from an output to an input. Its position is the scene's origin: only its line moves."""
+
+    def __init__(self, stage: Stage) -> None:
+        # Not PipeItem's own: it makes an arrow as a child item, and a device cache.
+        QGraphicsPathItem.__init__(self)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setZValue(_Z_WIRE)
+        self.setPen(QPen(Qt.PenStyle.NoPen))
+        self._color: Any = None
+        self._style = 0
+        self._active = False
+        self._highlight = False
+        self._input_port: PortDot | None = None
+        self._output_port: PortDot | None = None
+        self._curve = QPainterPath()
+        self._pill: tuple[str, QStaticText] | None = None
+        self._broken = False
+        self.stage = stage
+        self.wire: Wire | None = None
+        self.route: Route = route((0.0, 0.0), (0.0, 0.0))
+        self.state: WireState = "idle"
+        self.count = 0
+        self.hovered = False
+        self.slot = -1
+
+    @property
+    def marked(self) -> bool:
+        """Whether it is hovered, selected or about to take a step in."""
+        return self.hovered or bool(self.isSelected())
+
+    def ends(self) -> tuple[StepItem, StepItem] | None:
+        """The steps that it joins."""
+        if self._output_port is None or self._input_port is None:
+            return None
+        return self._output_port.node, self._input_port.node
+
+    def reroute(self) -> None:
+        """Finds its way anew, after an end moved."""
+        ends = self.ends()
+        if ends is None:
+            return
+        source, target = ends
+        assert self._output_port is not None
+        assert self._input_port is not None
+        error = self._output_port.name == ERROR_PORT
+        start = source.port_point("out", self._output_port.name)
+        self.route = route(start, target.port_point("in", self._input_port.name), error)
+        self._curve = self.route.path()
+        # The item's own path is the rectangle around it: QGraphicsPathItem finds its bounds from that without Python,
+        # and without stroking a curve for every move.
+        around = QPainterPath()
+        around.addRect(self.route.bounds(14.0))
+        self.setPath(around)
+
+    def fare(self, state: WireState, count: int) -> None:
+        """Shows how many messages crossed it, and what became of them."""
+        if (state, count) != (self.state, self.count):
+            self.state, self.count = state, count
+            self.update()
+
+    def mark(self, on: bool) -> None:
+        """Shows it in the accent's colour, or no longer."""
+        if on != self.hovered:
+            self.hovered = on
+            self.update()
+
+    def pill_rect(self) -> QRectF:
+        """Where the number of messages stands, in the scene; empty if it does not."""
+        if self.count < 2:
+            return QRectF()
+        width = self._pill_words().size().width() + 16
+        x, y = self.route.middle
+        return QRectF(x - width / 2, y - _PILL_HEIGHT / 2, width, _PILL_HEIGHT)
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        return value
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        try:
+            self._paint(painter)
+        except Exception:
+            if not self._broken:
+                self._broken = True
+                _log.exception("The wire %s could not be painted", self.wire)
+
+    def _paint(self, painter: QPainter) -> None:
+        stage, ink = self.stage, self.stage.ink
+        zoom = painter.worldTransform().m11()
+        if stage.refusals:
+            ends = self.ends()
+            if ends is not None and (ends[0].id in stage.refusals or ends[1].id in stage.refusals):
+                painter.setOpacity(FADED_TARGET)
+        painter.setBrush(ink.no_brush)
+        if self.marked:
+            self._draw(painter, ink.wires["marked"])
+        elif self.state == "running":
+            self._draw(painter, ink.wires["running-glow"])
+            self._draw(painter, ink.wires["running"])
+            if not stage.still and zoom >= PLAIN:
+                dots = QPen(ink.wires["running-dots"])
+                dots.setDashOffset(-stage.now_ms / 33 * 0.5)
+                self._draw(painter, dots)
+        else:
+            self._draw(painter, ink.wires[self.state])
+        if zoom < 0.6 or stage.draft:
+            return
+        if self.count > 1:
+            self._paint_pill(painter, ink, zoom)
+        if zoom >= READABLE and self._output_port is not None and self._output_port.name == ERROR_PORT:
+            painter.setPen(ink.state_pen("failed"))
+            painter.setFont(ink.label_font)
+            x, y = self.route.start
+            painter.drawText(QPointF(x + 9, y + 15), "on error")
+
+    def _draw(self, painter: QPainter, line: QPen) -> None:
+        painter.setPen(line)
+        if self.route.straight:
+            painter.drawLine(QPointF(*self.route.start), QPointF(*self.route.end))
+        else:
+            painter.drawPath(self._curve)
+
+    def _pill_words(self) -> QStaticText:
+        text = count_text(self.count)
+        if self._pill is None or self._pill[0] != text:
+            self._pill = text, self.stage.ink.words(text, self.stage.ink.pill_font, 200)
+        return self._pill[1]
+
+    def forget_words(self) -> None:
+        """The fonts are other ones."""
+        self._pill = None
+        self.update()
+
+    def _paint_pill(self, painter: QPainter, ink: Ink, zoom: float) -> None:
+        words = self._pill_words()
+        painter.translate(*self.route.middle)
+        grown = max(1.0, SMALL_FONT_PIXELS / (10.5 * zoom))
+        painter.scale(grown, grown)
+        size = words.size()
+        width = size.width() + 16
+        box = QRectF(-width / 2, -_PILL_HEIGHT / 2, width, _PILL_HEIGHT)
+        painter.setPen(ink.pill_pens["marked" if self.marked else self.state])
+        painter.setBrush(ink.theme.color("node"))
+        painter.drawRoundedRect(box, _PILL_HEIGHT / 2, _PILL_HEIGHT / 2)
+        painter.setPen(ink.text)
+        painter.setFont(ink.pill_font)
+        painter.drawStaticText(QPointF(-size.width() / 2, -size.height() / 2), words)
+
+    def set_connections(self, port1: PortDot, port2: PortDot) -> None:
+        """Ties the wire to its two dots, in whichever order they come."""
+        output, entry = (port1, port2) if port1.port_type == "out" else (port2, port1)
+        self._output_port, self._input_port = output, entry
+        output.add_pipe(self)
+        entry.add_pipe(self)
+        self.wire = Wire(output.node.id, entry.node.id, output.name, entry.name)
+        self.reroute()
+
+    def draw_path(self, start_port: Any, end_port: Any = None, cursor_pos: Any = None) -> None:
+        """Called by NodeGraphQt where an end has changed."""
+        self.reroute()
+
+    def activate(self) -> None:
+        """Colours follow the state alone."""
+
+    highlight = reset = activate
+
+    def delete(self) -> None:
+        """Takes the wire out of the scene and off its dots."""
+        for dot in (self._output_port, self._input_port):
+            if dot is not None and self in dot.connected_pipes:
+                dot.remove_pipe(self)
+        if self.scene() is not None:
+            self.scene().removeItem(self)
+
+
+class LiveWire(QGraphicsPathItem):
+    """The wire in hand, from a port to the pointer."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.setZValue(_Z_LIVE)
+        self.setPen(QPen(Qt.PenStyle.NoPen))
+        self._stage = stage
+        self._route = route((0.0, 0.0), (0.0, 0.0))
+        self._curve = QPainterPath()
+        self._end = QPointF()
+
+    def draw(self, start: tuple[float, float], end: tuple[float, float], error: bool, backwards: bool) -> None:
+        """Shows it between two points; `backwards` where it starts at an input."""
+        self._route = route(end, start) if backwards else route(start, end, error)
+        self._curve = self._route.path()
+        self._end = QPointF(*end)
+        around = QPainterPath()
+        around.addRect(self._route.bounds(14.0))
+        self.setPath(around)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        ink = self._stage.ink
+        painter.setBrush(ink.no_brush)
+        painter.setPen(ink.wires["marked"])
+        painter.drawPath(self._curve)
+        painter.setBrush(ink.canvas_brush)
+        painter.setPen(ink.port_pens[1])
+        painter.drawEllipse(self._end, 4.5, 4.5)
+
+
+class _Frame(BackdropNodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
+    """What notes and groups share: a rectangle with text."""
+
+    def __init__(self, name: str = "", parent: QGraphicsItem | None = None) -> None:
+        # Not BackdropNodeItem's own: its sizer writes into the item, past the document.
+        AbstractNodeItem.__init__(self, name, parent)
+        self._properties["backdrop_text"] = ""
+        self._width: float = 10.0
+        self._height: float = 10.0
+        self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
+        self.setFlags(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self._bounds = QRectF(0, 0, 10, 10)
+        self._broken = False
+        self.stage: Stage | None = None
+        self.hovered = False
+        self.text = ""
+
+    @property
+    def key(self) -> str:
+        """The note's or group's id in the flow."""
+        return str(self.id).partition(":")[2]
+
+    def rect(self) -> QRectF:
+        """Its rectangle in the scene."""
+        return QRectF(self.x(), self.y(), self._width, self._height)
+
+    def place(self, x: float, y: float, width: float, height: float) -> None:
+        """Puts it there."""
+        self.setPos(x, y)
+        if (width, height) != (self._width, self._height) or self._bounds.width() < width:
+            self.prepareGeometryChange()
+            self._width, self._height = width, height
+            self._bounds = QRectF(-4, -4, width + 8, height + 8)
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
+        return value
+
+    def forget_words(self) -> None:
+        """The fonts are other ones."""
+        self.update()
+
+    def mousePressEvent(self, event: Any) -> None:
+        """Gestures are the viewer's."""
+
+    def post_init(self, viewer: Any = None, pos: Any = None) -> None:
+        """There is nothing to make."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        try:
+            if self.stage is not None:
+                self._paint(painter, self.stage)
+        except Exception:
+            if not self._broken:
+                self._broken = True
+                _log.exception("%s could not be painted", self.id)
+
+    def _paint(self, painter: QPainter, stage: Stage) -> None:
+        raise NotImplementedError
+
+    def _border(self, ink: Ink, quiet: QPen) -> QPen:
+        return pen(ink.theme.color("accent"), 2) if self.isSelected() else quiet
+
+    def _paint_grip(self, painter: QPainter, ink: Ink) -> None:
+        if not (self.hovered or self.isSelected()):
+            return
+        painter.setPen(pen(ink.theme.color("text3"), 1.5, cap=Qt.PenCapStyle.RoundCap))
+        right, bottom = self._width - 5, self._height - 5
+        painter.drawLine(QPointF(right - 8, bottom), QPointF(right, bottom - 8))
+        painter.drawLine(QPointF(right - 4, bottom), QPointF(right, bottom - 4))
+
+
+class NoteItem(_Frame):
+    """A note: its first line is the title where more follow."""
+
+    def __init__(self, name: str = "", parent: QGraphicsItem | None = None) -> None:
+        super().__init__(name, parent)
+        self.setZValue(_Z_NOTE)
+
+    def _paint(self, painter: QPainter, stage: Stage) -> None:
+        ink = stage.ink
+        theme = ink.theme
+        zoom = painter.worldTransform().m11()
+        share = 0.08 if theme.dark else 0.1
+        painter.setBrush(theme.blend("canvas", "cTrigger", share))
+        painter.setPen(self._border(ink, pen(theme.blend("canvas", "cTrigger", 0.26), 1)))
+        painter.drawRoundedRect(QRectF(0.5, 0.5, self._width - 1, self._height - 1), 10, 10)
+        if zoom * 12 >= SMALL_FONT_PIXELS and not stage.draft:
+            title, newline, body = self.text.partition("\n")
+            area = QRectF(16, 12, self._width - 32, self._height - 20)
+            painter.setClipRect(area, Qt.ClipOperation.IntersectClip)
+            if newline:
+                painter.setFont(ink.note_title_font)
+                painter.setPen(ink.text)
+                painter.drawText(area, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, title)
+                area = area.adjusted(0, 21, 0, 0)
+            painter.setFont(ink.note_font)
+            painter.setPen(ink.text2)
+            wrap = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+            painter.drawText(area, int(wrap), body if newline else title)
+            painter.setClipping(False)
+        self._paint_grip(painter, ink)
+
+
+class GroupItem(_Frame):
+    """The frame of a group, with its title in the upper left corner."""
+
+    def __init__(self, name: str = "", parent: QGraphicsItem | None = None) -> None:
+        super().__init__(name, parent)
+        self.setZValue(_Z_FRAME)
+
+    def title_rect(self) -> QRectF:
+        """The strip that takes clicks: the rest of the frame lets them through to what it holds."""
+        return QRectF(self.x(), self.y(), self._width, 32)
+
+    def _paint(self, painter: QPainter, stage: Stage) -> None:
+        ink = stage.ink
+        theme = ink.theme
+        zoom = painter.worldTransform().m11()
+        painter.setBrush(theme.color("text3", 0.05 if theme.dark else 0.06))
+        painter.setPen(self._border(ink, pen(theme.color("line2"), 1)))
+        painter.drawRoundedRect(QRectF(0.5, 0.5, self._width - 1, self._height - 1), 12, 12)
+        if not stage.draft:
+            painter.setPen(ink.text2)
+            grown = max(1.0, SMALL_FONT_PIXELS / (12 * zoom))
+            painter.setFont(ink.note_title_font)
+            painter.scale(grown, grown)
+            room = (self._width - 28) / grown
+            text = ink.metrics(ink.note_title_font).elidedText(self.text, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QPointF(14 / grown, 21 if grown == 1.0 else 17), text)
+            painter.scale(1 / grown, 1 / grown)
+        self._paint_grip(painter, ink)

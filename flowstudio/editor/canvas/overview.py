@@ -1,0 +1,100 @@
+"""The flow seen from afar: rectangles and straight lines, painted in a few calls however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QLineF, QRectF
+from PySide6.QtGui import QPainter
+
+from flowstudio.editor.canvas.cards import WIDTH
+from flowstudio.editor.canvas.ink import Ink, pen
+from flowstudio.editor.canvas.items import StepItem, WireItem
+
+_WIRE_STATES = ("not-taken", "idle", "executed", "paused", "running", "failed")
+
+
+class Overview:
+    """A rectangle for each card and a line for each wire, kept by state and changed in place."""
+
+    def __init__(self) -> None:
+        self._rects: dict[str, dict[StepItem, QRectF]] = {}
+        self._lines: dict[str, dict[WireItem, QLineF]] = {}
+        self._state_of: dict[StepItem, str] = {}
+        self._line_state_of: dict[WireItem, str] = {}
+        self._rect_lists: dict[str, list[QRectF]] = {}
+        self._line_lists: dict[str, list[QLineF]] = {}
+
+    def put(self, item: StepItem) -> None:
+        """Takes in a card, or what is new of it."""
+        state = "selected" if item.isSelected() else item.status
+        before = self._state_of.get(item)
+        if before is not None and before != state:
+            del self._rects[before][item]
+            self._rect_lists.pop(before, None)
+        self._state_of[item] = state
+        rects = self._rects.setdefault(state, {})
+        rects[item] = QRectF(item.x(), item.y(), WIDTH, item.card.height if item.card is not None else 64)
+        self._rect_lists.pop(state, None)
+
+    def put_wire(self, item: WireItem) -> None:
+        """Takes in a wire, or what is new of it."""
+        before = self._line_state_of.get(item)
+        if before is not None and before != item.state:
+            del self._lines[before][item]
+            self._line_lists.pop(before, None)
+        self._line_state_of[item] = item.state
+        start, end = item.route.start, item.route.end
+        self._lines.setdefault(item.state, {})[item] = QLineF(*start, *end)
+        self._line_lists.pop(item.state, None)
+
+    def drop(self, item: StepItem) -> None:
+        """Forgets a card."""
+        state = self._state_of.pop(item, None)
+        if state is not None:
+            del self._rects[state][item]
+            self._rect_lists.pop(state, None)
+
+    def drop_wire(self, item: WireItem) -> None:
+        """Forgets a wire."""
+        state = self._line_state_of.pop(item, None)
+        if state is not None:
+            del self._lines[state][item]
+            self._line_lists.pop(state, None)
+
+    def rects(self) -> Iterable[tuple[str, list[QRectF]]]:
+        """State and rectangles of its cards."""
+        for state, rects in self._rects.items():
+            if state not in self._rect_lists:
+                self._rect_lists[state] = list(rects.values())
+            yield state, self._rect_lists[state]
+
+    def bounds(self) -> QRectF:
+        """What all cards cover; empty without any."""
+        rects = [rect for _, group in self.rects() for rect in group]
+        if not rects:
+            return QRectF()
+        left = min(rect.x() for rect in rects)
+        top = min(rect.y() for rect in rects)
+        right = max(rect.x() + rect.width() for rect in rects)
+        bottom = max(rect.y() + rect.height() for rect in rects)
+        return QRectF(left, top, right - left, bottom - top)
+
+    def paint(self, painter: QPainter, ink: Ink, *, wires: bool = True) -> None:
+        """Paints all of it; the painter's transform is the view's."""
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        if wires:
+            for state in _WIRE_STATES:
+                lines = self._lines.get(state)
+                if lines:
+                    if state not in self._line_lists:
+                        self._line_lists[state] = list(lines.values())
+                    line = pen(ink.wires[state].color(), 1)
+                    line.setCosmetic(True)
+                    painter.setPen(line)
+                    painter.drawLines(self._line_lists[state])
+        painter.setPen(ink.no_pen)
+        for state, rects in self.rects():
+            if rects:
+                painter.setBrush(ink.far_brushes.get(state, ink.far_brushes["idle"]))
+                painter.drawRects(rects)
