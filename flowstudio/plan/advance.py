@@ -236,16 +236,20 @@ class _Draft:
     def comes(self, name: str, join: int) -> bool:
         """Whether something in a bag, or inside it, can still come to a join of that bag."""
         steps = self.plan.steps
-        for token in self.tokens.values():
-            if token.bag.startswith(name) and steps[token.step].may_reach(join):
-                return True
+        opener = self.bags[name].opener
+        # What goes round a loop comes to the join of another pass, not of this one.
+        inner = steps[opener].inner if opener is not None else ()
+
+        def may_reach(step: int) -> bool:
+            return bool((inner[step] if inner else steps[step].reaches) >> join & 1)
+
+        if any(token.bag.startswith(name) and may_reach(token.step) for token in self.tokens.values()):
+            return True
         for key, entry in self.entries.items():
-            if key.startswith(name) and any(
-                collect == join or steps[collect].may_reach(join) for collect in entry.gathered
-            ):
+            if key.startswith(name) and any(collect == join or may_reach(collect) for collect in entry.gathered):
                 return True
         return any(
-            other != join and steps[other].may_reach(join)
+            other != join and may_reach(other)
             for key, bag in self.bags.items()
             if key.startswith(name)
             for other in bag.arrivals

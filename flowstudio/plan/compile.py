@@ -93,6 +93,7 @@ def _plan(flow: Flow, specs: Mapping[str, Spec], configs: Mapping[str, CompiledC
                 shared=here in shared,
                 reaches=structure.reaches[here],
                 body=structure.bodies.get(here, 0),
+                inner=structure.inner.get(here, ()),
                 joins=structure.joins.get(here, ()),
             )
         )

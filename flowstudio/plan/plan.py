@@ -59,6 +59,8 @@ class PlanStep:
     """The steps that a message here can still come to, as a bit set by index."""
     body: int = 0
     """Of a loop: the steps on a way from `body` to `next`, as a bit set."""
+    inner: tuple[int, ...] = ()
+    """Of a loop: what each step can come to within one pass, as bit sets."""
     joins: tuple[int, ...] = ()
     """Of a split: the collects that close it."""
 

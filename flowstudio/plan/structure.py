@@ -32,6 +32,8 @@ class Structure:
     clashes: tuple[int, ...]
     unopened: tuple[int, ...]
     joins: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    inner: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """For each loop what `reaches` would be if no wire led back to it: what one pass can come to."""
 
 
 def structure_of(flow: Flow, specs: Mapping[str, Spec]) -> Structure:
@@ -53,8 +55,9 @@ def structure_of(flow: Flow, specs: Mapping[str, Spec]) -> Structure:
     along: list[set[int]] = [set() for _ in ids]
     for _, wire in wires:
         along[index[wire.source]].add(index[wire.target])
-    reaches = _reached(along, order, forward)
+    reaches = _reached(along, order)
     bodies = _bodies(ids, index, wires, shapes, back)
+    inner = {loop: _reached(_without(along, index, wires, back, loop), order) for loop in bodies}
     scopes, clashes, unopened, joins = _scopes(len(ids), index, wires, shapes, order, back, bodies)
     return Structure(
         ids,
@@ -69,6 +72,7 @@ def structure_of(flow: Flow, specs: Mapping[str, Spec]) -> Structure:
         clashes,
         unopened,
         joins,
+        inner,
     )
 
 
@@ -102,7 +106,22 @@ def _ordered(forward: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], tuple[i
     return (*order, *rest), tuple(circle)
 
 
-def _reached(along: Sequence[set[int]], order: Sequence[int], forward: Sequence[Sequence[int]]) -> tuple[int, ...]:
+def _without(
+    along: Sequence[set[int]],
+    index: Mapping[str, int],
+    wires: Iterable[tuple[int, Wire]],
+    back: frozenset[int],
+    loop: int,
+) -> list[set[int]]:
+    """The graph without the wires that lead back to a loop."""
+    left = [set(targets) for targets in along]
+    for place, wire in wires:
+        if place in back and index[wire.target] == loop:
+            left[index[wire.source]].discard(loop)
+    return left
+
+
+def _reached(along: Sequence[set[int]], order: Sequence[int]) -> tuple[int, ...]:
     """For each step the bit set of steps that its messages can come to, loops included."""
     reached = [0] * len(along)
     changed = True
