@@ -1,0 +1,259 @@
+"""Toy components, one for each shape that the engine knows, for tests of what the engine does with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from flowstudio.engine.bound import BoundPlan, Values
+from flowstudio.engine.runner import Result, run_flow
+from flowstudio.flow.model import Flow
+from flowstudio.plan.compile import compile_flow
+from flowstudio.sdk import (
+    MISSING,
+    Category,
+    Collect,
+    Component,
+    Context,
+    Drop,
+    Expression,
+    Lazy,
+    Loop,
+    Merge,
+    Port,
+    Settings,
+    Sleep,
+    Split,
+    StepError,
+    Stop,
+    To,
+    Trigger,
+    setting,
+)
+from flowstudio.sdk.registry import Registry
+from flowstudio.sdk.shapes import Items
+
+
+class Start(Trigger):
+    key = "start"
+    title = "Start"
+    description = "Begins."
+
+
+class Pass(Component):
+    key = "pass"
+    title = "Pass"
+    description = "Passes the message on."
+    category = Category.TRANSFORM
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return payload
+
+
+class Mark(Component):
+    """Appends its own id to a text."""
+
+    key = "mark"
+    title = "Mark"
+    description = "Appends its id."
+    category = Category.TRANSFORM
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return f"{payload}{context.step}"
+
+
+class Map(Component):
+    key = "tmap"
+    title = "Map"
+    description = "Evaluates."
+    category = Category.TRANSFORM
+
+    class Config(Settings):
+        expression: Expression = setting("$", description="What to put out")
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return config.expression
+
+
+class Keep(Component):
+    key = "keep"
+    title = "Keep"
+    description = "Filters."
+    category = Category.LOGIC
+
+    class Config(Settings):
+        condition: Expression = setting("true", description="Whether it goes on")
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return payload if config.condition not in (False, None, MISSING) else Drop()
+
+
+class Fail(Component):
+    """Fails for a payload that is, or contains, `fail`; the first `recovers` tries alone."""
+
+    key = "fail"
+    title = "Fail"
+    description = "Fails when it is told to."
+    category = Category.LOGIC
+
+    class Config(Settings):
+        recovers: int = setting(0, description="Fails so many tries, then works; 0: always")
+
+    async def run(self, config: Any, payload: Any, context: Context) -> Any:
+        if "fail" in str(payload) and (not config.recovers or context.attempt <= config.recovers):
+            raise StepError(f"{payload} was refused", status=503, type="Refused")
+        return payload
+
+
+class Ways(Component):
+    """Leaves by the ports that the payload names."""
+
+    key = "ways"
+    title = "Ways"
+    description = "Chooses."
+    category = Category.LOGIC
+    outputs = (Port("a"), Port("b"))
+
+    class Config(Settings):
+        both: bool = setting(False, description="May leave by both")
+
+    @classmethod
+    def leaves_by_several(cls, config: Any) -> bool:
+        return bool(config.get("both"))
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return To(("a", "b")) if config.both else To(("a",) if "a" in str(payload) else ("b",))
+
+
+class Slow(Component):
+    """Finishes when its gate opens: tests choose the order."""
+
+    key = "slow"
+    title = "Slow"
+    description = "Waits for a gate."
+    category = Category.LOGIC
+    gates: ClassVar[dict[str, asyncio.Event]] = {}
+
+    async def run(self, config: Any, payload: Any, context: Context) -> Any:
+        gate = self.gates.get(str(payload))
+        if gate is not None:
+            await gate.wait()
+        return payload
+
+
+class Nap(Component):
+    key = "nap"
+    title = "Nap"
+    description = "Sleeps a minute."
+    category = Category.LOGIC
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return Sleep(context.clock.now + 60)
+
+
+class End(Component):
+    key = "end"
+    title = "End"
+    description = "Stops."
+    category = Category.LOGIC
+
+    class Config(Settings):
+        error: str | None = setting(None, description="Fails the run")
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return Stop(config.error)
+
+
+class Each(Split):
+    key = "each"
+    title = "Each"
+    description = "Splits."
+
+    class Config(Settings):
+        items: Expression = setting("$", description="The items")
+        parallel: int = setting(1, description="At once")
+
+    def items(self, config: Any, payload: Any) -> Items:
+        values = config.items
+        if values in (None, MISSING):
+            values = []
+        return Items(values if isinstance(values, list) else [values], config.parallel)
+
+
+class Gather(Collect):
+    key = "gather"
+    title = "Gather"
+    description = "Gathers."
+
+    class Config(Settings):
+        value: Lazy | None = setting(None, description="What each contributes")
+
+    def value(self, config: Any, payload: Any) -> Any:
+        return payload if config.value is None else config.value()
+
+
+class Join(Merge):
+    key = "join"
+    title = "Join"
+    description = "Joins."
+
+    def join(self, config: Any, arrivals: Sequence[tuple[str, Any]]) -> Any:
+        return [payload for _, payload in arrivals]
+
+
+class Again(Loop):
+    key = "again"
+    title = "Again"
+    description = "Loops."
+
+    class Config(Settings):
+        times: int = setting(3, description="Passes")
+
+    def again(self, config: Any, payload: Any, passes: int) -> bool:
+        return passes < config.times
+
+
+TOYS = (Start, Pass, Mark, Map, Keep, Fail, Ways, Slow, Nap, End, Each, Gather, Join, Again)
+
+
+def toys() -> Registry:
+    """A registry of the toys alone."""
+    registry = Registry()
+    for toy in TOYS:
+        registry.add(toy)
+    return registry
+
+
+def run_toys(flow: Flow, payload: Any = None, **more: Any) -> Result:
+    """Runs a flow of toys once."""
+
+    async def whole() -> Result:
+        registry = toys()
+        bound = BoundPlan(compile_flow(flow, registry), Values(), registry)
+        try:
+            return await run_flow(bound, None, payload, **more)
+        finally:
+            await bound.close()
+
+    return asyncio.run(whole())
+
+
+class Lines:
+    """A recorder that keeps all events."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def record(self, event: Any) -> None:
+        self.events.append(event)
+
+    def of(self, kind: type) -> list[Any]:
+        """The events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def addresses(self) -> list[str]:
+        """The addresses of the visits that finished or failed, in order."""
+        from flowstudio.trace.events import VisitFailed, VisitFinished
+
+        return [e.address for e in self.events if isinstance(e, (VisitFinished, VisitFailed)) and e.visit]
