@@ -1,0 +1,637 @@
+"""Editors of expressions and of texts with `{{ }}`: the `fx` tab, the live preview, faults and advice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Literal
+
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+
+from flowstudio.editor.forms.chips import ChipInput, Language
+from flowstudio.editor.forms.controls import SEGMENTS_HEIGHT
+from flowstudio.editor.forms.field import Field, Path, Row
+from flowstudio.editor.forms.frame import TAB_WIDTH, Frame, Tab
+from flowstudio.editor.forms.lines import units
+from flowstudio.editor.forms.notes import Note
+from flowstudio.editor.forms.paths import Origins, braces
+from flowstudio.editor.forms.preview import Previewed, PreviewLine
+from flowstudio.editor.forms.surroundings import Surroundings
+from flowstudio.editor.forms.texts import placeholder
+from flowstudio.errors import ExpressionError, PathKey
+from flowstudio.expressions.advice import Advice, advise, may_collapse
+from flowstudio.expressions.braces import Brace, braces_of, scan
+from flowstudio.expressions.language import compile_expression
+from flowstudio.expressions.nothing import MISSING
+from flowstudio.expressions.text import compile_text
+from flowstudio.flow.jsonvalue import same
+from flowstudio.flow.model import ABSENT, Json
+from flowstudio.sdk.fields import Kind
+from flowstudio.sdk.spec import FieldSpec
+
+PREVIEW_AFTER_MS: Final = 150
+"""How long after the last key an expression is tried on the sample."""
+
+_NO_SAMPLE_VALUE: Final = "There is no single value on the sample that could stand here instead."
+
+
+class ExpressionBox(QWidget):
+    """A framed input with its preview line and its advice: what all kinds of expression fields are made of."""
+
+    typed = Signal(str)
+    left = Signal()
+    tab_pressed = Signal()
+    """The `fx` tab was clicked, or Ctrl+E pressed."""
+    faulted = Signal(str)
+    """Why the text does not compile; nothing once it does."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        language: Language,
+        *,
+        breaks: bool = True,
+        rows: tuple[int, int] = (1, 12),
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._around = around
+        self._asked = 0
+        self._notes: list[Note] = []
+        self._noted: list[tuple[str, str, str]] = []
+        self._own_fault: tuple[int, int] | None = None
+        self._marked: tuple[tuple[int, int], ...] = ()
+        self.input: Final = ChipInput(around.themes, language, breaks=breaks, rows=rows)
+        self.frame: Final = Frame(around.themes, self.input)
+        self.line: Final = PreviewLine(around.themes)
+        self.line.hide()
+        self.setFocusProxy(self.input)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(self.frame)
+        self._column.addSpacing(1)
+        self._column.addWidget(self.line)
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self.check)
+        self.input.typed.connect(self._typed)
+        self.input.left.connect(self.left)
+        self.input.switch_wanted.connect(self.tab_pressed)
+        self.tab.clicked.connect(self._tab_clicked)
+        around.flow_changed.connect(self._renew_origins)
+        around.preview_outdated.connect(self._ask_again)
+        self._renew_origins()
+
+    @property
+    def tab(self) -> Tab:
+        """The tab at the left."""
+        assert self.frame.tab is not None
+        return self.frame.tab
+
+    @property
+    def text(self) -> str:
+        """The text as it stands there."""
+        return self.input.text()
+
+    def show_text(self, text: str, language: Language | None = None) -> None:
+        """Shows another text, which may be of another language."""
+        changed = text != self.input.text() or (language is not None and language != self.input.language)
+        if language is not None:
+            self.input.set_language(language)
+        self.input.show_text(text)
+        if changed:
+            self._renew_tip()
+            self._timer.start(0)
+
+    def mark(self, spans: Sequence[tuple[int, int]]) -> None:
+        """Underlines faults that were found elsewhere."""
+        self._marked = tuple(spans)
+        self._show_faults()
+
+    def check(self) -> None:
+        """Compiles the text and asks for its value on the sample, now."""
+        self._timer.stop()
+        self._asked += 1
+        text = self.text
+        expression, error, offset = _read(text, self.input.language)
+        self._own_fault = None
+        if error is not None:
+            if error.position is not None:
+                self._own_fault = (error.position + offset, error.position + offset + 1)
+            self.line.show_result(Previewed(reason=error.message))
+            self.line.setVisible(True)
+            self.faulted.emit(_sentence(error.message, error.remedy))
+        else:
+            self.faulted.emit("")
+            if expression is None:
+                self.line.clear()
+                self.line.hide()
+            else:
+                asked = self._asked
+                self.line.show()
+                self._around.preview(expression, lambda result: self._answered(asked, result))
+        self._show_faults()
+        self._show_notes(reason="")
+
+    def _answered(self, asked: int, result: Previewed) -> None:
+        if asked != self._asked:
+            return
+        self.line.show_result(result)
+        self._show_notes(reason=_sentence(result.reason, result.remedy))
+
+    def _typed(self, text: str) -> None:
+        self._timer.start(PREVIEW_AFTER_MS)
+        self._marked = ()
+        self._own_fault = None
+        self._show_faults()
+        self.typed.emit(text)
+
+    def _tab_clicked(self) -> None:
+        self.input.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.tab_pressed.emit()
+
+    def _ask_again(self) -> None:
+        if self.isVisibleTo(self.window()):
+            self._timer.start(PREVIEW_AFTER_MS)
+
+    def _renew_origins(self) -> None:
+        self.input.set_origins(Origins(self._around.flow, self._around.registry, self._around.step))
+
+    def _renew_tip(self) -> None:
+        self.line.clear()
+
+    def _show_faults(self) -> None:
+        own = () if self._own_fault is None else (self._own_fault,)
+        self.input.set_faults(own or self._marked)
+
+    def _show_notes(self, reason: str) -> None:
+        text = self.text
+        advice = _advice(text, self.input.language)
+        wanted = [("accent", each.message, "Change it") for each in advice]
+        if reason:
+            wanted.insert(0, ("err", reason, ""))
+        if wanted == self._noted:
+            return
+        self._noted = wanted
+        for note in self._notes:
+            self._column.removeWidget(note)
+            note.deleteLater()
+        self._notes = []
+        fixes: list[Advice | None] = [*([None] if reason else []), *advice]
+        for (tone, message, action), fix in zip(wanted, fixes, strict=True):
+            note = Note(self._around.themes, "err" if tone == "err" else "accent", message, action)
+            note.setContentsMargins(0, 2, 0, 0)
+            if fix is not None:
+                note.pressed.connect(lambda fix=fix: self._follow(fix))
+            self._column.addWidget(note)
+            self._notes.append(note)
+
+    def notes(self) -> list[Note]:
+        """The reason of a failed preview and the advice under the field."""
+        return list(self._notes)
+
+    def _follow(self, advice: Advice) -> None:
+        start, end = advice.span
+        text = self.text
+        self._around.end_series()
+        cursor = self.input.textCursor()
+        cursor.setPosition(units(text, start))
+        cursor.setPosition(units(text, end), cursor.MoveMode.KeepAnchor)
+        cursor.insertText(advice.replacement)
+        self.input.setTextCursor(cursor)
+        self._around.end_series()
+        self.input.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.check()
+
+
+def _sentence(message: str, remedy: str) -> str:
+    parts = [part.strip().rstrip(".") for part in (message, remedy) if part.strip()]
+    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts)
+
+
+def _read(text: str, language: Language) -> tuple[str | None, ExpressionError | None, int]:
+    """The expression to try on the sample, or why there is none, and where in the text its positions count from."""
+    if not text.strip() or language == "plain":
+        return None, None, 0
+    try:
+        if language == "expression":
+            compile_expression(text)
+            return text, None, 0
+        if not braces(text):
+            return None, None, 0
+        compile_text(text)
+    except ExpressionError as error:
+        return None, error, 0
+    return as_expression(text), None, 0
+
+
+def as_expression(text: str) -> str:
+    """An expression that gives what a text with `{{ }}` is on a message: for its preview."""
+    parts = scan(text)
+    if len(parts) == 1 and isinstance(parts[0], Brace):
+        return parts[0].expression
+    # In a longer text null is no text, where `&` would write "null".
+    return " & ".join(
+        f"($part := ({part.expression}); $part = null ? '' : $part)"
+        if isinstance(part, Brace)
+        else json.dumps(part, ensure_ascii=False)
+        for part in parts
+    )
+
+
+def literal_text(source: str) -> str | None:
+    """The text that an expression is, when it is nothing but a literal text; else None."""
+    if source.strip()[:1] not in ('"', "'"):
+        return None
+    try:
+        constant = compile_expression(source).constant
+    except ExpressionError:
+        return None
+    return constant if isinstance(constant, str) else None
+
+
+def _advice(text: str, language: Language) -> list[Advice]:
+    if not text.strip() or language == "plain":
+        return []
+    if language == "expression":
+        found = list(advise(text))
+        collapse = may_collapse(text)
+        return [*found, *([collapse] if collapse is not None and not found else [])]
+    found = []
+    for start, end in braces(text):
+        inside = text[start + 2 : max(start + 2, end - 2)]
+        found += [
+            Advice((start + 2 + each.span[0], start + 2 + each.span[1]), each.message, each.replacement)
+            for each in advise(inside)
+        ]
+    return found
+
+
+class ExpressionField(Field):
+    """Bare JSONata. One that is only a literal text shows as that text, with `Abc` on the tab."""
+
+    def __init__(self, around: Surroundings, spec: FieldSpec, parent: QWidget | None = None) -> None:
+        super().__init__(around, parent)
+        self.spec = spec
+        self._value: Json = ABSENT
+        self._chosen: Literal["expression", "plain"] | None = None
+        self.box: Final = ExpressionBox(around, "expression")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.box)
+        self.setFocusProxy(self.box.input)
+        self.box.typed.connect(self._typed)
+        self.box.left.connect(self._left)
+        self.box.tab_pressed.connect(self._switch)
+        self.box.faulted.connect(self.faulted)
+        self.box.input.menu_opening.connect(self.menu_opening)
+        self.box.input.setPlaceholderText(placeholder(spec))
+        self._show_tab()
+
+    @property
+    def plain(self) -> bool:
+        """Whether it shows a literal text as it is."""
+        return self.box.input.language == "plain"
+
+    def show_value(self, value: Json) -> None:
+        if same(value, self._value):
+            return
+        self._value = value
+        self._show()
+
+    def set_invalid(self, invalid: bool) -> None:
+        self.box.frame.set_invalid(invalid)
+
+    def mark(self, spans: Sequence[tuple[int, int]]) -> None:
+        self.box.mark([] if self.plain else spans)
+
+    def _source(self) -> str:
+        if self._value is ABSENT or self._value is None:
+            return ""
+        return self._value if isinstance(self._value, str) else json.dumps(self._value, ensure_ascii=False)
+
+    def _show(self) -> None:
+        source = self._source()
+        literal = literal_text(source)
+        plain = self._chosen == "plain" and (literal is not None or not source)
+        if self._chosen is None:
+            plain = literal is not None
+        self.box.show_text((literal or "") if plain else source, "plain" if plain else "expression")
+        self._show_tab()
+
+    def _show_tab(self) -> None:
+        self.box.tab.set_lit(not self.plain, "Abc" if self.plain else "fx")
+        told = "a text; click for an expression" if self.plain else "an expression; click for a plain text"
+        self.box.tab.setToolTip(f"This is {told} (Ctrl+E)")
+        self.box.tab.setAccessibleName("Expression" if not self.plain else "Text")
+
+    def _typed(self, text: str) -> None:
+        if self.plain:
+            self._chosen = "plain"
+            value: Json = json.dumps(text, ensure_ascii=False) if text else ABSENT
+        else:
+            self._chosen = "expression"
+            value = text if text.strip() else ABSENT
+        self._put(value)
+
+    def _put(self, value: Json) -> None:
+        self._value = value
+        self.changed.emit((), value)
+
+    def _left(self) -> None:
+        self._chosen = None
+        self._show()
+        self.left.emit()
+
+    def _switch(self) -> None:
+        source = self._source()
+        if self.plain:
+            self._chosen = "expression"
+        elif not source.strip() or literal_text(source) is not None:
+            self._chosen = "plain"
+        else:
+            value = self.box.line.value
+            if value is MISSING or isinstance(value, dict | list):
+                self.box.tab.setToolTip(_NO_SAMPLE_VALUE)
+                return
+            self.around.end_series()
+            self._chosen = "plain"
+            self._put(json.dumps(value, ensure_ascii=False))
+            self.around.end_series()
+        self._show()
+
+
+class TextField(Field):
+    """A text in which `{{ }}` may stand anywhere."""
+
+    def __init__(self, around: Surroundings, spec: FieldSpec, parent: QWidget | None = None) -> None:
+        super().__init__(around, parent)
+        self.spec = spec
+        self._value: Json = ABSENT
+        long = spec.form == "long-text" or spec.widget == "long-text"
+        self.box: Final = ExpressionBox(around, "text", breaks=long, rows=(3, 12) if long else (1, 12))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.box)
+        self.setFocusProxy(self.box.input)
+        self.box.typed.connect(self._typed)
+        self.box.left.connect(self.left)
+        self.box.tab_pressed.connect(self._insert_braces)
+        self.box.faulted.connect(self.faulted)
+        self.box.input.menu_opening.connect(self.menu_opening)
+        self.box.tab.setToolTip("Insert a value (Ctrl+E)")
+        self.box.tab.setAccessibleName("Insert a value")
+        self.box.input.setPlaceholderText(placeholder(spec))
+        self._show_tab("")
+
+    def show_value(self, value: Json) -> None:
+        if same(value, self._value):
+            return
+        self._value = value
+        shown = "" if value is ABSENT or value is None else value if isinstance(value, str) else json.dumps(value)
+        self.box.show_text(shown)
+        self.box.input.setPlaceholderText("Empty text" if value == "" else placeholder(self.spec))
+        self._show_tab(shown)
+
+    def set_invalid(self, invalid: bool) -> None:
+        self.box.frame.set_invalid(invalid)
+
+    def mark(self, spans: Sequence[tuple[int, int]]) -> None:
+        self.box.mark(spans)
+
+    def _show_tab(self, text: str) -> None:
+        self.box.tab.set_lit("{{" in text)
+
+    def _typed(self, text: str) -> None:
+        value: Json = text or ABSENT
+        self._value = value
+        self._show_tab(text)
+        self.changed.emit((), value)
+
+    def _insert_braces(self) -> None:
+        chosen = self.box.input.textCursor().selectedText()
+        self.box.input.insert("{{ " + chosen + " }}", back=3)
+
+
+class BracedField(Field):
+    """A value of its own type, or exactly one `{{ }}` in its place; the other widget is `inner`.
+
+    For a value the `fx` tab turns the expression on; for what is fixed when values are bound, `fx` offers variables.
+    """
+
+    def __init__(self, around: Surroundings, spec: FieldSpec, inner: Field, parent: QWidget | None = None) -> None:
+        super().__init__(around, parent)
+        self.spec = spec
+        self.inner: Final = inner
+        self.inline = inner.inline and spec.kind is not Kind.VALUE
+        self._static = spec.kind is not Kind.VALUE
+        self._value: Json = ABSENT
+        self._on = False
+        self._box: ExpressionBox | None = None
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._beside: Tab | None = None
+        self._plain: QWidget = inner
+        if spec.kind is Kind.VALUE and not inner.has_tab:
+            self._plain = self._with_tab(inner)
+        self._column.addWidget(self._plain)
+        self._fx: QToolButton | None = None
+        if spec.kind is Kind.STATIC:
+            self._fx = self._fx_button()
+        inner.changed.connect(self._inner_changed)
+        inner.left.connect(self.left)
+        inner.faulted.connect(self.faulted)
+        inner.menu_opening.connect(self.menu_opening)
+        inner.braces_typed.connect(self._turn_on)
+        inner.expression_wanted.connect(self._offer_variables if self._static else self._switch)
+        self.setFocusProxy(inner.focusProxy() or inner)
+
+    @property
+    def on(self) -> bool:
+        """Whether an expression stands there."""
+        return self._on
+
+    @property
+    def box(self) -> ExpressionBox:
+        """The editor of the expression; made when it is first needed."""
+        if self._box is None:
+            self._box = ExpressionBox(self.around, "expression")
+            self._box.tab.set_lit(True)
+            self._box.tab.setToolTip("Choose a variable" if self._static else "A fixed value instead (Ctrl+E)")
+            self._box.tab.setAccessibleName("Expression")
+            self._box.typed.connect(self._typed)
+            self._box.left.connect(self._box_left)
+            self._box.tab_pressed.connect(self._offer_variables if self._static else self._switch)
+            self._box.faulted.connect(self.faulted)
+            self._box.hide()
+            self._column.addWidget(self._box)
+        return self._box
+
+    def show_value(self, value: Json) -> None:
+        if same(value, self._value):
+            return
+        self._value = value
+        inside = braces_of(value) if isinstance(value, str) and self.spec.form != "code" else None
+        if inside is None:
+            self._show_on(False)
+            self.inner.show_value(value)
+        else:
+            self._show_on(True)
+            self.box.show_text(inside.strip())
+
+    def set_name(self, name: str) -> None:
+        self.inner.set_name(name)
+
+    def set_described(self, text: str) -> None:
+        self.inner.set_described(text)
+
+    def set_invalid(self, invalid: bool) -> None:
+        if self._on:
+            self.box.frame.set_invalid(invalid)
+        else:
+            self.inner.set_invalid(invalid)
+
+    def mark(self, spans: Sequence[tuple[int, int]]) -> None:
+        if self._on and isinstance(self._value, str):
+            before = len(self._value) - len(self._value.partition("{{")[2].lstrip())
+            self.box.mark([(max(0, start - before), max(1, end - before)) for start, end in spans])
+
+    def rows(self) -> Mapping[PathKey, Row]:
+        return {} if self._on else self.inner.rows()
+
+    def unfold(self, key: PathKey) -> None:
+        self.inner.unfold(key)
+
+    def header_tools(self) -> Iterable[QWidget]:
+        own = [] if self._fx is None else [self._fx]
+        return [*self.inner.header_tools(), *own]
+
+    def enter(self) -> None:
+        if self._on:
+            self.box.input.setFocus(Qt.FocusReason.OtherFocusReason)
+        else:
+            self.inner.enter()
+
+    def _with_tab(self, inner: Field) -> QWidget:
+        holder = QWidget()
+        line = QHBoxLayout(holder)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(8)
+        self._beside = Tab(self.around.themes, alone=True)
+        self._beside.setFixedSize(TAB_WIDTH, SEGMENTS_HEIGHT)
+        self._beside.setToolTip("An expression instead")
+        self._beside.setAccessibleName("An expression instead")
+        self._beside.clicked.connect(self._switch)
+        line.addWidget(self._beside, 0, Qt.AlignmentFlag.AlignTop)
+        line.addWidget(inner, 1)
+        return holder
+
+    def _fx_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setText("fx")
+        button.setFont(self.around.theme.font("mono", 11, 600))
+        button.setToolTip("Take the value from a variable")
+        button.setAccessibleName("Take the value from a variable")
+        button.setFixedSize(26, 18)
+        button.setStyleSheet("QToolButton { min-height: 16px; max-height: 16px; min-width: 24px; }")
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(self._offer_variables)
+        return button
+
+    def _show_on(self, on: bool) -> None:
+        if on == self._on:
+            return
+        had_focus = self.inner.isAncestorOf(self.window().focusWidget() or self) if self.window() else False
+        self._on = on
+        self.box.setVisible(on)
+        self._plain.setVisible(not on)
+        proxy = self.box.input if on else (self.inner.focusProxy() or self.inner)
+        self.setFocusProxy(proxy)
+        if had_focus and on:
+            self.box.input.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.faulted.emit("")
+
+    def _turn_on(self, text: str) -> None:
+        """Turns the expression on with what was typed: `{{`, or a whole `{{ }}` that was pasted."""
+        inside = text.strip().removeprefix("{{").removesuffix("}}").strip()
+        self._show_on(True)
+        self.box.show_text(inside)
+        self.box.input.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.box.input.moveCursor(self.box.input.textCursor().MoveOperation.End)
+        if inside:
+            self._typed(inside)
+
+    def _switch(self) -> None:
+        if not self._on:
+            known = self._value if self._value is not ABSENT else self.spec.default
+            self._show_on(True)
+            self.box.show_text("" if known in (ABSENT, None) else json.dumps(known, ensure_ascii=False))
+            self.box.input.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.box.input.selectAll()
+            return
+        self._take_value()
+
+    def _take_value(self) -> None:
+        """Puts the value on the sample in the place of the expression, as one step of undo."""
+        value = self._box.line.value if self._box is not None else MISSING
+        try:
+            if value is MISSING:
+                raise ValueError
+            self.spec.validate(value)
+        except ValueError:
+            value = ABSENT
+        self.around.end_series()
+        self._value = value
+        self._show_on(False)
+        self.inner.show_value(value)
+        self.inner.enter()
+        self.changed.emit((), value)
+        self.around.end_series()
+
+    def _typed(self, text: str) -> None:
+        self._value = "{{ " + text.strip() + " }}" if text.strip() else ABSENT
+        self.changed.emit((), self._value)
+
+    def _box_left(self) -> None:
+        if not self.box.text.strip():
+            self._show_on(False)
+            self.inner.show_value(self._value)
+        self.left.emit()
+
+    def _inner_changed(self, path: Path, value: Json) -> None:
+        if not path:
+            self._value = value
+        self.changed.emit(path, value)
+
+    def _offer_variables(self) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.add_variables(menu)
+        under = self.box.tab if self._on else self._fx if self._fx is not None and self._fx.isVisible() else self.inner
+        menu.popup(under.mapToGlobal(QPoint(0, under.height() + 2)))
+
+    def add_variables(self, menu: QMenu) -> None:
+        """Fills a menu with what a fixed value may be taken from."""
+        for name, variable in self.around.flow.variables.items():
+            title = f"{variable.title}    $vars.{name}" if variable.title else f"$vars.{name}"
+            menu.addAction(title.replace("&", "&&"), self._chooser(f"$vars.{name}"))
+        if menu.actions():
+            menu.addSeparator()
+        menu.addAction("The customer's id    $customer.id", self._chooser("$customer.id"))
+        menu.addAction("The customer's name    $customer.name", self._chooser("$customer.name"))
+        if self._on:
+            menu.addSeparator()
+            menu.addAction("Fixed value", self._take_value)
+
+    def _chooser(self, source: str) -> Callable[[], None]:
+        return lambda: self._choose(source)
+
+    def _choose(self, source: str) -> None:
+        self.around.end_series()
+        self._show_on(True)
+        self.box.show_text(source)
+        self._typed(source)
+        self.around.end_series()
+        self.box.input.setFocus(Qt.FocusReason.OtherFocusReason)

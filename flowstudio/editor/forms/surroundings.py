@@ -1,0 +1,75 @@
+"""What a field may ask of the editor around it: one object for each form, passed to every widget in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMenu, QWidget
+
+from flowstudio.editor.document import Document
+from flowstudio.editor.forms.preview import Preview, Previewed
+from flowstudio.editor.theme import Theme, Themes
+from flowstudio.editor.workspace import Workspace
+from flowstudio.flow.edits import Edit
+from flowstudio.flow.model import Flow
+from flowstudio.sdk.registry import Registry
+
+
+class Surroundings(QObject):
+    """The document, what belongs to working on it, and how things look."""
+
+    flow_changed = Signal()
+    """The flow is another one: what shows its variables, slots or steps is renewed."""
+    preview_outdated = Signal()
+    """The sample, a test value or a step before this one changed: previews are asked anew."""
+
+    def __init__(
+        self,
+        document: Document,
+        workspace: Workspace,
+        registry: Registry,
+        themes: Themes,
+        preview: Preview,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.workspace = workspace
+        self.registry = registry
+        self.themes = themes
+        self.step: str | None = None
+        """The step that is shown; None where the form is not about a step."""
+        self.row_actions: Callable[[QMenu, QWidget], None] | None = None
+        """Adds to a row's menu what the form can do with its value; the widget is the row."""
+        self._preview = preview
+
+    @property
+    def theme(self) -> Theme:
+        """The theme that is on."""
+        return self.themes.current
+
+    @property
+    def flow(self) -> Flow:
+        """The flow as it is now."""
+        return self.document.flow
+
+    def apply(self, edit: Edit) -> bool:
+        """Makes an edit; False when it was refused."""
+        return self.document.apply(edit)
+
+    def end_series(self) -> None:
+        """What is typed from now on is a step of undo of its own."""
+        self.document.end_series()
+
+    def undo(self) -> None:
+        """Takes the last edit back, whichever field made it."""
+        self.document.undo_stack.undo()
+
+    def redo(self) -> None:
+        """Makes the edit again that was taken back last."""
+        self.document.undo_stack.redo()
+
+    def preview(self, expression: str, on_result: Callable[[Previewed], None]) -> None:
+        """Asks what an expression gives on the sample."""
+        self._preview(expression, on_result)
