@@ -14,7 +14,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from flowstudio.errors import EditRefusedError, FileError, StoreError
 from flowstudio.flow.diff import Changes, diff
-from flowstudio.flow.edits import Edit, touches
+from flowstudio.flow.edits import ClearConfig, Edit, SetConfig, touches
 from flowstudio.flow.files import FlowFile, read_flow, save_flow
 from flowstudio.flow.model import Flow
 
@@ -24,7 +24,7 @@ MERGE_WITHIN: Final = 1.0
 RECOVERY_AFTER_MS: Final = 1500
 """How long an unsaved change stays in memory alone."""
 
-_TYPED: Final = ("Set", "Move", "ClearConfig")
+_TYPED: Final = ("Set", "Move")
 """Edits that come in series from one gesture (typing, nudging); the others are one step each."""
 
 _log = logging.getLogger(__name__)
@@ -252,6 +252,9 @@ class Document(QObject):
             self._telling = False
 
     def _series_key(self, edit: Edit, flow: Flow) -> tuple[object, ...] | None:
+        if isinstance(edit, SetConfig | ClearConfig):
+            # A field that is emptied while it is typed in is cleared, and its object may first have to be made: one series.
+            return ("config", edit.step, edit.path[:1], self._series)
         name = type(edit).__name__
         if not name.startswith(_TYPED):
             return None
