@@ -17,6 +17,7 @@ RunStatus = Literal["idle", "starting", "running", "paused", "succeeded", "faile
 FRAME_MS: Final = 33
 """News is told at most 30 times a second, however fast the run is."""
 
+_ENDS: Final[Mapping[str, RunStatus]] = {"succeeded": "succeeded", "stopped": "stopped", "cancelled": "stopped"}
 _ENDED_WELL: Final = frozenset({"succeeded", "filtered", "replayed"})
 
 
@@ -186,9 +187,16 @@ class Playback(QObject):
             self._finished(params)
 
     def stopped(self) -> None:
-        """The run ended without a word of its own: it was stopped, or its process died."""
+        """The run was stopped before it had ended by itself."""
         if self.is_live:
             self._finished({"status": "stopped", "outputs": [], "error": None})
+
+    def broke(self, message: str) -> None:
+        """The run ended because its process did; the sentence says how."""
+        if self.is_live:
+            self._finished(
+                {"status": "failed", "outputs": [], "error": {"step": None, "type": "Engine", "message": message}}
+            )
 
     def state_of(self, step: str) -> StepState:
         """How a step fared."""
@@ -299,8 +307,7 @@ class Playback(QObject):
         if self.error is not None and (step := self.error.get("step")) in self._steps:
             self._steps[step].message = self._steps[step].message or _message(self.error)
         self._dirty.update(self._reachable)
-        status = params.get("status")
-        self._set_status(status if status in ("succeeded", "stopped") else "failed")
+        self._set_status(_ENDS.get(str(params.get("status")), "failed"))
         self.flush()
 
     def _measured(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -13,6 +13,8 @@ from typing import Any, Final, Literal, Protocol
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from flowstudio.errors import SecretStoreError, StoreError
+from flowstudio.flow.files import sample_path, sample_paths
+from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Flow, Json, Wire
 
 KEPT_REQUESTS: Final = 20
@@ -20,8 +22,6 @@ KEPT_REQUESTS: Final = 20
 
 _WRITE_AFTER_MS: Final = 600
 _LARGEST_KEPT_PAYLOAD: Final = 1_000_000
-_VARIABLES: Final = "vars"
-"""Where secret test values of variables stand among the secrets, beside the slots of connections."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +90,21 @@ class Sample:
 NO_SAMPLE: Final = Sample()
 
 
+def samples_beside(flow_path: Path | None, trigger: str | None = None, steps: Collection[str] = ()) -> list[Sample]:
+    """The samples that lie beside a flow's file, the plain one first; `trigger` is given where the flow has several."""
+    if flow_path is None:
+        return []
+    stem = sample_path(flow_path).name.removesuffix(".sample.json")
+    found = []
+    for path in sample_paths(flow_path, trigger, steps):
+        name = path.name.removesuffix("sample.json").removesuffix(".")
+        label = name.removeprefix(stem).removeprefix(".")
+        if trigger is not None:
+            label = label.removeprefix(trigger).removeprefix(".")
+        found.append(Sample("file", label or stem, trigger=trigger, path=path))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is selected: steps in the order they were chosen, or else one wire, note or group."""
@@ -115,7 +130,6 @@ class _State:
     breakpoints: dict[str, dict[str, Json]] = field(default_factory=dict)
     pins: dict[str, Json] = field(default_factory=dict)
     values: dict[str, Json] = field(default_factory=dict)
-    secret_values: frozenset[str] = frozenset()
     sample: Sample | None = None
     captured: tuple[Sample, ...] = ()
     extra: dict[str, Json] = field(default_factory=dict)
@@ -264,28 +278,19 @@ class Workspace(QObject):
 
     @property
     def values(self) -> Mapping[str, Json]:
-        """Variable to its test value; one that is not here has its default."""
-        store = self._secret_store() if self._state.secret_values else None
-        if store is not None:
-            for name in self._state.secret_values - self._state.values.keys():
-                if (kept := self._kept_secret(store, _VARIABLES, name)) is not None:
-                    self._state.values[name] = kept
+        """Variable to its test value; one that is not here has its default. Secret ones are logins, never here."""
         return self._state.values
 
-    def set_value(self, name: str, value: Json, *, secret: bool = False) -> None:
-        """Gives a variable a test value; ABSENT takes it away. A secret one lies in the secret store alone."""
+    def set_value(self, name: str, value: Json) -> None:
+        """Gives a variable a test value; ABSENT takes it away."""
         values = self._state.values
-        before = self.values.get(name, ABSENT)
-        if value is before or (value is not ABSENT and before is not ABSENT and _same(before, value)):
+        before = values.get(name, ABSENT)
+        if value is before or (value is not ABSENT and before is not ABSENT and same(before, value)):
             return
         if value is ABSENT:
-            values.pop(name, None)
+            del values[name]
         else:
             values[name] = value
-        if secret or name in self._state.secret_values:
-            self._keep_secret(_VARIABLES, name, None if value is ABSENT else str(value))
-            kept = {name} if value is not ABSENT else set()
-            self._state.secret_values = (self._state.secret_values - {name}) | kept
         self._touch()
         self.values_changed.emit(name)
 
@@ -395,8 +400,6 @@ class Workspace(QObject):
         for slot, fields in self._logins.items():
             for name, value in fields.items():
                 self._keep_secret(slot, name, value)
-        for name in self._state.secret_values & self._state.values.keys():
-            self._keep_secret(_VARIABLES, name, str(self._state.values[name]))
 
     def _kept_secret(self, store: Secrets, slot: str, name: str) -> str | None:
         with contextlib.suppress(SecretStoreError, StoreError):
@@ -412,11 +415,6 @@ def _session_only(error: Exception) -> str:
     return f"Logins are kept for this session only. {error}"
 
 
-def _same(a: Json, b: Json) -> bool:
-    """Equal as JSON: 1, 1.0 and true are three values, which == alone does not see."""
-    return type(a) is type(b) and repr(a) == repr(b)
-
-
 def _state_document(state: _State) -> dict[str, Json]:
     return {
         "zoom": state.view.zoom,
@@ -424,8 +422,7 @@ def _state_document(state: _State) -> dict[str, Json]:
         "collapsed": sorted(state.collapsed),
         "breakpoints": state.breakpoints,
         "pins": state.pins,
-        "values": {name: value for name, value in state.values.items() if name not in state.secret_values},
-        "secret_values": sorted(state.secret_values),
+        "values": state.values,
         "sample": _small(state.sample).to_json() if state.sample is not None else None,
         "captured": [sample.to_json() for sample in state.captured if sample == _small(sample)],
         "panels": state.extra,
@@ -457,7 +454,6 @@ def _state_from(document: Mapping[str, Any]) -> _State:
         breakpoints={step: dict(mark) for step, mark in mapping("breakpoints").items() if isinstance(mark, dict)},
         pins=mapping("pins"),
         values=mapping("values"),
-        secret_values=frozenset(str(name) for name in listed("secret_values")),
         sample=Sample.from_json(document.get("sample")),
         captured=tuple(sample for sample in samples if sample is not None),
         extra=mapping("panels"),

@@ -50,9 +50,10 @@ class PayloadSource(QObject):
         on_error: Callable[[str], None],
         *,
         view: View = "tree",
+        sort: Any = None,
     ) -> None:
         """Calls back with the entries `offset` to `offset + limit` of what lies at `path` of a payload."""
-        key = (payload, path, offset, limit, view)
+        key = (payload, path, offset, limit, view, repr(sort))
         known = self._pages.get(key)
         if known is not None:
             self._pages.move_to_end(key)
@@ -62,12 +63,31 @@ class PayloadSource(QObject):
         waiting.append((on_page, on_error))
         if len(waiting) > 1:
             return
+        params: dict[str, Any] = {"hash": payload, "path": list(path), "offset": offset, "limit": limit, "view": view}
+        if sort is not None:
+            params["sort"] = sort
         self._requests.request(
             "payload",
-            {"hash": payload, "path": list(path), "offset": offset, "limit": limit, "view": view},
+            params,
             lambda page: self._came(key, page),
             lambda error: self._failed(key, error),
         )
+
+    def whole(
+        self, ref: Mapping[str, Any], path: Path, on_value: Callable[[Any], None], on_error: Callable[[str], None]
+    ) -> None:
+        """Calls back with all that lies at `path` of a payload, if that is small enough for one piece."""
+        if ref["bytes"] > WHOLE_BYTES:
+            on_error("This payload is larger than 1 MB. Copy a part of it.")
+            return
+
+        def came(result: Any) -> None:
+            value = result.get("value")
+            for key in path:
+                value = value[key]
+            on_value(value)
+
+        self.ask("evaluate", {"expression": "$", "sample": ref["hash"]}, came, on_error)
 
     def ask(
         self,

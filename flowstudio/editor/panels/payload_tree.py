@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
 
@@ -415,6 +414,3 @@ class PayloadTree(QTreeView):
         if 0 < count <= 8 and count <= self._unfolding:
             self._unfolding -= count
             self.expand(index)
-
-
-OnFound = Callable[[list[list[PathKey]]], None]

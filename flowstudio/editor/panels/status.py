@@ -84,7 +84,7 @@ class StatusBar(Pane):
         if modified:
             self.file.show_text("Not saved", "warn" if not has_file else "muted", "circle-fill")
         elif not has_file:
-            self.file.show_text("No file yet", "muted", "file-dashed")
+            self.file.show_text("No file yet", "muted", "file")
         elif saved_at is not None:
             self.file.show_text(f"Saved {time.strftime('%H:%M', time.localtime(saved_at))}", "muted", "cloud-check")
         else:

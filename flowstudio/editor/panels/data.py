@@ -1,0 +1,466 @@
+"""The data panel: the run's timeline, log and problems on the left, input and output of the step on show beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from flowstudio.editor.document import Document
+from flowstudio.editor.panels.changes import SIGNS, ChangesView, compare, counts
+from flowstudio.editor.panels.controls import (
+    IconButton,
+    Pane,
+    PaneHeader,
+    Segments,
+    TextButton,
+    chip,
+    rule,
+    set_chip,
+    text_label,
+)
+from flowstudio.editor.panels.failure import FailurePage, tell
+from flowstudio.editor.panels.log import LogPane
+from flowstudio.editor.panels.payload_pane import PayloadPane, bytes_text
+from flowstudio.editor.panels.payload_source import WHOLE_BYTES, PayloadSource, Requests
+from flowstudio.editor.panels.problems import ProblemsPane
+from flowstudio.editor.panels.timeline import Timeline, duration_text
+from flowstudio.editor.panels.visit_log import VisitLog
+from flowstudio.editor.panels.visits import VisitPicker
+from flowstudio.editor.playback import Playback
+from flowstudio.editor.theme import Themes
+from flowstudio.editor.workspace import Workspace
+from flowstudio.errors import Problem
+
+HEIGHT: Final = 300
+LEFT: Final = 468
+
+_LEFT_VIEWS: Final = (("timeline", "Timeline"), ("log", "Log"), ("problems", "Problems"))
+_OUTPUT_VIEWS: Final = (("changes", "Changes"), ("error", "Error"), ("request", "Request"), ("response", "Response"))
+
+
+class DataPanel(Pane):
+    """Follows the selected step of the run on show."""
+
+    run_asked = Signal()
+    problem_chosen = Signal(object)
+    said = Signal(str)
+    close_asked = Signal()
+
+    def __init__(
+        self,
+        document: Document,
+        workspace: Workspace,
+        playback: Playback,
+        requests: Requests,
+        themes: Themes,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__("panel", parent)
+        self._document, self._workspace, self._playback, self._themes = document, workspace, playback, themes
+        self._source = PayloadSource(requests, self)
+        self._chosen: dict[str, int] = {}
+        self._shown: tuple[Any, ...] | None = None
+        self.setMinimumHeight(120)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.split = QSplitter(Qt.Orientation.Horizontal, self)
+        self.split.setHandleWidth(1)
+        self.split.setChildrenCollapsible(False)
+        outer.addWidget(self.split)
+        self.split.addWidget(self._make_left())
+        self.right = QStackedWidget(self)
+        self.right.addWidget(self._make_empty())
+        self._sides: _Sides | None = None
+        self.split.addWidget(self.right)
+        self.split.setStretchFactor(1, 1)
+        self.split.setSizes([LEFT, 1000])
+        workspace.selection_changed.connect(self._follow)
+        playback.changed.connect(self._fared)
+        playback.reset.connect(self._reset)
+        playback.status_changed.connect(self._status)
+        playback.logged.connect(self._logged)
+        self._status()
+
+    @property
+    def sides(self) -> _Sides | None:
+        """Input and output; None before the first run."""
+        return self._sides
+
+    def show_left(self, view: str) -> None:
+        """Shows the timeline, the log or the problems."""
+        self.segments.choose(view)
+        self.lefts.setCurrentWidget({"timeline": self.timeline, "log": self.log, "problems": self.problems}[view])
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        """Lists the flow's problems."""
+        self.problems.show_problems(problems)
+        self.segments.set_label("problems", f"Problems {len(problems)}" if problems else "Problems")
+
+    def focus_first(self) -> None:
+        """Puts the keyboard into the panel."""
+        view = self.lefts.currentWidget()
+        (view.focusProxy() or view).setFocus(Qt.FocusReason.TabFocusReason)
+
+    def go_visit(self, by: int) -> None:
+        """Shows the next or previous visit of the step on show."""
+        if self._sides is not None:
+            self._sides.picker.go(by)
+
+    def go_change(self, by: int) -> None:
+        """Goes to the next or previous change."""
+        if self._sides is not None:
+            self._sides.show_output_view("changes")
+            self._sides.changes.step(by)
+
+    def show_wire(self, source: str) -> None:
+        """Shows what left a step: a number on a wire was clicked."""
+        if self._sides is not None:
+            self._show_step(source)
+
+    def _make_left(self) -> QWidget:
+        left = QWidget(self)
+        left.setMinimumWidth(300)
+        column = QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self.header = PaneHeader("Data", left)
+        self.duration = chip("", parent=left)
+        self.duration.hide()
+        self.header.left.addWidget(self.duration)
+        self.segments = Segments(_LEFT_VIEWS, "Timeline, log or problems", left)
+        self.header.right.addWidget(self.segments)
+        column.addWidget(self.header)
+        column.addWidget(rule("h", left))
+        self.lefts = QStackedWidget(left)
+        column.addWidget(self.lefts, 1)
+        self.timeline = Timeline(self._playback, self._document, self._themes, self)
+        self.timeline.setFocusProxy(self.timeline.rows)
+        self.timeline.step_chosen.connect(lambda step: self._workspace.select([step]))
+        self.log = LogPane(self._playback, self._title, self._themes, self)
+        self.log.setFocusProxy(self.log.lines)
+        self.log.visit_chosen.connect(self._choose_visit)
+        self.problems = ProblemsPane(self._title, self._themes, self)
+        self.problems.setFocusProxy(self.problems.list)
+        self.problems.chosen.connect(self.problem_chosen)
+        for view in (self.timeline, self.log, self.problems):
+            self.lefts.addWidget(view)
+        self.segments.chosen.connect(self.show_left)
+        return left
+
+    def _make_empty(self) -> QWidget:
+        page = QWidget(self)
+        column = QVBoxLayout(page)
+        column.setSpacing(12)
+        column.addStretch(1)
+        self._empty_words = text_label("Run the flow to see data here", tone="muted")
+        column.addWidget(self._empty_words, 0, Qt.AlignmentFlag.AlignHCenter)
+        self.run = TextButton(self._themes, "Run", icon="play-fill")
+        self.run.setToolTip("F5")
+        self.run.clicked.connect(self.run_asked)
+        column.addWidget(self.run, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+        return page
+
+    def _title(self, step: str) -> str:
+        for flow in (self._document.flow, self._playback.flow):
+            if flow is not None and step in flow.steps:
+                return flow.title_of(step)
+        return step
+
+    def _reset(self) -> None:
+        self._chosen.clear()
+        self._shown = None
+        self._status()
+
+    def _status(self) -> None:
+        playback = self._playback
+        if playback.status == "idle":
+            self.header.title.setText("Data")
+            self.duration.hide()
+            self.right.setCurrentIndex(0)
+            return
+        self.header.title.setText(f"Run {playback.number}")
+        words, tone = _outcome(playback)
+        set_chip(self.duration, words, tone)
+        self.duration.show()
+        if self._sides is None:
+            self._sides = _Sides(self._source, self._playback, self._themes, self)
+            self._sides.picker.chosen.connect(self._choose_nth)
+            self._sides.said.connect(self.said)
+            self.right.addWidget(self._sides)
+        self.right.setCurrentWidget(self._sides)
+        self._follow()
+
+    def _fared(self, steps: Any) -> None:
+        if self._sides is not None and (self._step() in steps or self._workspace.current_step is None):
+            self._follow()
+
+    def _logged(self) -> None:
+        if self._sides is not None:
+            self._sides.log.renew()
+
+    def _step(self) -> str | None:
+        """The step on show: the selected one, else where the run failed or stands, else the one visited last."""
+        selected = self._workspace.current_step
+        if selected is not None:
+            return selected
+        error = self._playback.error
+        if error is not None and error.get("step"):
+            return str(error["step"])
+        return str(self._playback.visits[-1]["step"]) if self._playback.visits else None
+
+    def _follow(self) -> None:
+        step = self._step()
+        self.timeline.show_step(step)
+        if self._sides is not None and self._playback.status != "idle":
+            self._show_step(step)
+
+    def _show_step(self, step: str | None) -> None:
+        sides = self._sides
+        if sides is None:
+            return
+        places = self._playback.visits_of(step) if step is not None else ()
+        if step is None or not places:
+            self._shown = None
+            sides.show_unvisited(self._title(step) if step is not None else "", live=self._playback.is_live)
+            return
+        nth = self._chosen.get(step, self._first(places))
+        nth = min(nth, len(places) - 1)
+        visit = self._playback.visits[places[nth]]
+        key = (step, nth, len(places), visit["visit"], visit["status"], self._playback.number)
+        if key == self._shown:
+            return
+        self._shown = key
+        sides.picker.show_visit(step, nth, len(places))
+        sides.show_visit(self._title(step), visit)
+
+    def _first(self, places: Sequence[int]) -> int:
+        """The visit that is shown unasked: the first that failed, else the last."""
+        for nth, place in enumerate(places):
+            if self._playback.visits[place]["status"] == "failed":
+                return nth
+        return len(places) - 1
+
+    def _choose_nth(self, nth: int) -> None:
+        step = self._step()
+        if step is not None:
+            self._chosen[step] = nth
+            self._show_step(step)
+
+    def _choose_visit(self, step: str, number: int) -> None:
+        for nth, place in enumerate(self._playback.visits_of(step)):
+            if self._playback.visits[place]["visit"] == number:
+                self._chosen[step] = nth
+                self._shown = None
+                break
+        self._workspace.select([step])
+        self._show_step(step)
+
+
+def _outcome(playback: Playback) -> tuple[str, str]:
+    """The pill beside the run's number."""
+    match playback.status:
+        case "succeeded":
+            return duration_text(playback.duration_ms or 0.0), "ok"
+        case "failed":
+            return "failed", "err"
+        case "stopped":
+            return "stopped", "neutral"
+        case "paused":
+            return "paused", "warn"
+        case _:
+            return "running", "run"
+
+
+class _Sides(QWidget):
+    """Input on the left, output (or why there is none) on the right."""
+
+    said = Signal(str)
+
+    def __init__(
+        self, source: PayloadSource, playback: Playback, themes: Themes, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._source, self._playback, self._themes = source, playback, themes
+        self._visit: Mapping[str, Any] = {}
+        self._wanted = "tree"
+        self._compared: tuple[str, str] | None = None
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.split = QSplitter(Qt.Orientation.Horizontal, self)
+        self.split.setHandleWidth(1)
+        self.split.setChildrenCollapsible(False)
+        outer.addWidget(self.split)
+        self.input = PayloadPane("Input", source, themes, self)
+        self.of = text_label(kind="hint", tone="faint")
+        self.input.header.left.addWidget(self.of)
+        self.picker = VisitPicker(playback, themes, self)
+        self.input.header.left.addWidget(self.picker)
+        self.output = PayloadPane("Output", source, themes, self, more=_OUTPUT_VIEWS)
+        self.changes = ChangesView(themes, self.output.pages)
+        self.output.pages.addWidget(self.changes)
+        self.failure = FailurePage(themes, self.output.pages)
+        self.output.pages.addWidget(self.failure)
+        self.tally = [chip("", tone, self) for _, tone in SIGNS.values()]
+        for label in self.tally:
+            label.hide()
+            self.output.header.left.addWidget(label)
+        self.previous = IconButton(themes, "caret-up-bold", "Previous change", key="Shift+F7", size=12)
+        self.next = IconButton(themes, "caret-down-bold", "Next change", key="F7", size=12)
+        self.previous.clicked.connect(lambda: self.changes.step(-1))
+        self.next.clicked.connect(lambda: self.changes.step(1))
+        for button in (self.previous, self.next):
+            button.hide()
+            self.output.header.right.addWidget(button)
+        self.log = VisitLog(playback, themes, self)
+        column = self.output.layout()
+        if isinstance(column, QVBoxLayout):
+            column.addWidget(self.log)
+        self.split.addWidget(self.input)
+        self.split.addWidget(self.output)
+        self.split.setSizes([500, 740])
+        self.split.setStretchFactor(0, 2)
+        self.split.setStretchFactor(1, 3)
+        self.input.said.connect(self.said)
+        self.output.said.connect(self.said)
+        self.output.segments.chosen.disconnect(self.output.choose_view)
+        self.output.segments.chosen.connect(self._choose)
+        self.output.segments.set_shown(["tree", "table", "json", "changes"])
+
+    def show_visit(self, title: str, visit: Mapping[str, Any]) -> None:
+        """Shows one visit."""
+        self._visit = visit
+        self.of.setText(title)
+        self.log.show_visit(visit["visit"])
+        received = visit.get("input")
+        if received is not None:
+            self.input.show_payload(received)
+        else:
+            self.input.show_nothing("Nothing came in")
+        views = [view for view, possible in self._possible(visit).items() if possible]
+        self.output.segments.set_shown(views)
+        failed = visit["status"] == "failed"
+        wanted = "error" if failed and self._wanted not in ("request", "response") else self._wanted
+        self.show_output_view(wanted if wanted in views else views[0])
+
+    def show_unvisited(self, title: str, *, live: bool) -> None:
+        """Says that no message came to the step."""
+        self._visit = {}
+        self.of.setText(title)
+        self.picker.hide()
+        self.log.show_visit(None)
+        self._hide_tally()
+        self.input.show_nothing("No message has come here yet" if live else "No message came here in this run")
+        self.output.segments.set_shown(["tree", "table", "json", "changes"])
+        self.output.header.title.setText("Output")
+        self.output.show_nothing("")
+
+    def show_output_view(self, view: str) -> None:
+        """Shows the output that way."""
+        self.output.segments.choose(view)
+        visit = self._visit
+        self._hide_tally()
+        title = {"error": "Error", "request": "Request", "response": "Response", "changes": "Changes"}
+        self.output.header.title.setText(title.get(view, "Output"))
+        if view == "error":
+            self._show_error(visit)
+        elif view == "changes":
+            self._show_changes(visit)
+        elif view in ("request", "response"):
+            effect = visit["effects"][-1]
+            self.output.views.show_view("tree")
+            self.output.show_payload(effect["request" if view == "request" else "answer"])
+        elif visit.get("output") is not None:
+            self.output.views.show_view(view)
+            self.output.show_payload(visit["output"])
+        else:
+            self.output.show_nothing(_no_output(visit))
+
+    def _choose(self, view: str) -> None:
+        self._wanted = view
+        if self._visit:
+            self.show_output_view(view)
+        else:
+            self.output.views.show_view(view if view in ("tree", "table", "json") else "tree")
+
+    def _possible(self, visit: Mapping[str, Any]) -> dict[str, bool]:
+        failed = visit["status"] == "failed"
+        effect = (visit.get("effects") or [{}])[-1]
+        return {
+            "error": failed,
+            "tree": not failed,
+            "table": not failed,
+            "json": not failed,
+            "changes": not failed,
+            "request": effect.get("request") is not None,
+            "response": failed and effect.get("answer") is not None,
+        }
+
+    def _show_error(self, visit: Mapping[str, Any]) -> None:
+        told = tell(visit.get("error"))
+        self.failure.show_failure(told)
+        self.output.pages.setCurrentWidget(self.failure)
+        self.output.extent.setVisible(bool(told.status))
+        set_chip(self.output.extent, told.status, "err")
+
+    def _show_changes(self, visit: Mapping[str, Any]) -> None:
+        before, after = visit.get("input"), visit.get("output")
+        self.output.extent.hide()
+        if before is None or after is None:
+            self.output.show_nothing(_no_output(visit))
+            return
+        if max(before["bytes"], after["bytes"]) > WHOLE_BYTES:
+            size = bytes_text(max(before["bytes"], after["bytes"]))
+            self.output.show_nothing(f"Changes are shown for payloads up to 1 MB. This one has {size}.")
+            return
+        pair = (before["hash"], after["hash"])
+        if pair == self._compared:
+            self._show_compared()
+            return
+        self.output.show_nothing("")
+
+        def came_after(new: Any, old: Any) -> None:
+            if self._visit is visit and self.output.segments.choice == "changes":
+                self._compared = pair
+                self.changes.show_changes(compare(old, new))
+                self._show_compared()
+
+        def came_before(old: Any) -> None:
+            self._source.whole(after, (), lambda new: came_after(new, old), self.output.show_nothing)
+
+        self._source.whole(before, (), came_before, self.output.show_nothing)
+
+    def _show_compared(self) -> None:
+        self.output.extent.hide()
+        self.output.pages.setCurrentWidget(self.changes)
+        found = counts(self.changes.changes.root)
+        for label, (op, (_, tone)) in zip(self.tally, SIGNS.items(), strict=True):
+            set_chip(label, f"{found[op]:,} {op}", tone)
+            label.setVisible(found[op] > 0)
+        some = any(found[op] for op in SIGNS)
+        self.previous.setVisible(some)
+        self.next.setVisible(some)
+        if not some:
+            self.output.show_nothing("Nothing changed: the output is the input")
+
+    def _hide_tally(self) -> None:
+        for widget in (*self.tally, self.previous, self.next):
+            widget.hide()
+
+
+def _no_output(visit: Mapping[str, Any]) -> str:
+    """Why a visit has put out nothing."""
+    match visit.get("status"):
+        case "filtered":
+            return "Nothing passed: the message did not match, so its path ends here"
+        case "running":
+            return "Running"
+        case "waiting":
+            return "Waiting"
+        case "failed":
+            return "The step failed, so nothing came out"
+        case _:
+            return "Nothing came out"

@@ -1,0 +1,173 @@
+"""Live previews: evaluates expressions on what comes into a step, in an engine process of their own that may be killed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, QTimer
+
+from flowstudio.editor.document import Document
+from flowstudio.editor.engine_process import TIMED_OUT, EngineError, EngineProcess
+from flowstudio.editor.forms.preview import Previewed
+from flowstudio.editor.forms.values import test_values
+from flowstudio.editor.playback import Playback
+from flowstudio.editor.running import Running
+from flowstudio.editor.workspace import Workspace
+from flowstudio.errors import FileError
+from flowstudio.expressions.nothing import MISSING
+from flowstudio.flow.files import read_payload
+from flowstudio.flow.model import ABSENT, Json
+from flowstudio.runtime.protocol import LARGEST_PAYLOAD
+
+GIVE_UP_MS: Final = 300
+"""A preview that has not answered by then is given up, and its process replaced."""
+
+OnResult = Callable[[Previewed], None]
+
+
+class Previewing(QObject):
+    """Answers the previews of one document's forms, one after another, on the step that the workspace has selected."""
+
+    def __init__(
+        self,
+        document: Document,
+        workspace: Workspace,
+        playback: Playback,
+        running: Running,
+        engine: EngineProcess,
+        previews: EngineProcess,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document, self._workspace, self._playback, self._running = document, workspace, playback, running
+        self._engine, self._previews = engine, previews
+        self._queue: deque[tuple[str, OnResult]] = deque()
+        self._busy = False
+        self._fetched: tuple[str, Json] | None = None
+
+    def preview(self, expression: str, on_result: OnResult) -> None:
+        """What the expression gives on the step's input; `on_result` is called later, once."""
+        self._queue.append((expression, on_result))
+        if not self._busy:
+            self._busy = True
+            QTimer.singleShot(0, self, self._next)
+
+    def _next(self) -> None:
+        if not self._queue:
+            self._busy = False
+            return
+        expression, on_result = self._queue.popleft()
+        self._busy = True
+
+        def answer(result: Previewed) -> None:
+            on_result(result)
+            self._next()
+
+        self._with_input(
+            lambda payload: self._evaluate(expression, payload, answer),
+            lambda reason: answer(Previewed(reason=reason) if reason else Previewed(sampled=False)),
+        )
+
+    def _evaluate(self, expression: str, payload: Json, answer: OnResult) -> None:
+        params: dict[str, Any] = {
+            "expression": expression,
+            "payload": payload,
+            "vars": self._variables(),
+            "meta": self._meta(),
+        }
+
+        def came(result: Any) -> None:
+            if "ref" in result:
+                answer(Previewed(result["ref"]["preview"]))
+            else:
+                answer(Previewed(result.get("value", MISSING)))
+
+        def failed(error: EngineError) -> None:
+            if error.code == TIMED_OUT:
+                answer(Previewed(reason="It takes too long for a preview (300 ms)"))
+                return
+            data: Mapping[str, Any] = error.data if isinstance(error.data, Mapping) else {}
+            answer(
+                Previewed(
+                    reason=str(data.get("message") or error.message),
+                    position=data.get("position"),
+                    remedy=str(data.get("remedy") or ""),
+                )
+            )
+
+        self._previews.request("evaluate", params, came, failed, timeout_ms=GIVE_UP_MS)
+
+    def _variables(self) -> dict[str, Json]:
+        """The test values over the defaults."""
+        flow = self._document.flow
+        defaults = {
+            name: variable.default for name, variable in flow.variables.items() if variable.default is not ABSENT
+        }
+        return {**defaults, **test_values(flow, self._workspace)}
+
+    def _meta(self) -> Mapping[str, Json]:
+        visit = self._visit(self._workspace.current_step)
+        if visit is not None and isinstance(visit.get("meta"), Mapping):
+            return dict(visit["meta"])
+        return dict(self._running.sample().meta or {})
+
+    def _visit(self, step: str | None) -> dict[str, Any] | None:
+        places = self._playback.visits_of(step) if step is not None else ()
+        return self._playback.visits[places[-1]] if places else None
+
+    def _with_input(self, use: Callable[[Json], None], give_up: Callable[[str], None]) -> None:
+        """Finds what comes into the step: in the last run, else what the step before put out, else the sample."""
+        step = self._workspace.current_step
+        if step is None:
+            use(None)
+            return
+        ref = self._input_ref(step)
+        if ref is not None:
+            if ref["bytes"] > LARGEST_PAYLOAD:
+                give_up("There is no preview on payloads above 1 MB")
+            else:
+                self._fetch(ref["hash"], use, give_up)
+            return
+        if not self._reads_the_sample(step):
+            give_up("")
+            return
+        sample = self._running.sample()
+        if sample.kind == "none":
+            give_up("")
+        elif sample.path is None:
+            use(sample.payload)
+        else:
+            try:
+                use(read_payload(sample.path))
+            except FileError as error:
+                give_up(str(error))
+
+    def _input_ref(self, step: str) -> Mapping[str, Any] | None:
+        visit = self._visit(step)
+        if visit is not None:
+            return visit.get("input")
+        for wire in self._document.flow.wires_to(step):
+            before = self._visit(wire.source)
+            if before is not None and before.get("output") is not None and self._playback.count_of(wire):
+                return before["output"]  # type: ignore[no-any-return] # the session's own words
+        return None
+
+    def _reads_the_sample(self, step: str) -> bool:
+        """Whether the trigger's payload comes to the step as it is: the trigger itself, and those wired to it."""
+        triggers = self._running.triggers()
+        return step in triggers or any(wire.source in triggers for wire in self._document.flow.wires_to(step))
+
+    def _fetch(self, payload: str, use: Callable[[Json], None], give_up: Callable[[str], None]) -> None:
+        if self._fetched is not None and self._fetched[0] == payload:
+            use(self._fetched[1])
+            return
+
+        def came(result: Any) -> None:
+            self._fetched = (payload, result.get("value"))
+            use(self._fetched[1])
+
+        self._engine.request(
+            "evaluate", {"expression": "$", "sample": payload}, came, lambda error: give_up(error.message)
+        )
