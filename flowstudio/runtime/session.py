@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -117,7 +118,7 @@ class Session:
         if params.at is not None:
             names.update(self._run_named(params.at.run).names_at(params.at.visit))
             names["vars"] = params.vars
-        clock = VisitClock.now_here()
+        clock = VisitClock(time.time(), time.time_ns())
         if params.text:
             text = compile_text(params.expression)
             value = text.value(payload, names, clock) if text.single else text.text(payload, names, clock)
@@ -252,7 +253,9 @@ class Session:
 
     async def _payload(self, params: protocol.Payload) -> Json:
         try:
-            return self.payloads.page(
+            # In a thread: the first look at a large payload takes a second, and `stop` must not wait for it.
+            return await asyncio.to_thread(
+                self.payloads.page,
                 params.hash,
                 tuple(params.path),
                 offset=params.offset,
