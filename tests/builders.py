@@ -76,7 +76,12 @@ def flow(
     if unknown := [name for name in configs if name not in {key.replace("-", "_") for key in steps}]:
         raise ValueError(f"no step of the drawing is called {', '.join(unknown)}")
     return Flow(
-        id="drawn", name="Drawn", steps=steps, wires=tuple(wires), variables=variables or {}, connections=connections or {}
+        id="drawn",
+        name="Drawn",
+        steps=steps,
+        wires=tuple(wires),
+        variables=variables or {},
+        connections=connections or {},
     )
 
 

@@ -1,0 +1,1 @@
+"""The flow as data: files, edits, differences, layout."""
