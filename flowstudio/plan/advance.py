@@ -382,9 +382,9 @@ def _finished(plan: Plan, state: RunState, event: VisitFinished) -> RunState:
             draft.changes["replied"] = True
         if step.shape == "loop" and event.ports == (BODY,):
             _go_round(draft, step, token, message)
+        elif step.shape == "loop" and event.ports == (DONE,) and token.port != "in":
+            draft.send(step, event.ports, _out_of_pass(draft, step, token), message)
         else:
-            if step.shape == "loop" and event.ports == (DONE,) and token.port != "in":
-                token = _out_of_pass(draft, step, token)
             draft.send(step, event.ports, token, message)
     elif outcome == "items":
         message = replace(before, meta={**before.meta, **event.meta} if event.meta else before.meta)

@@ -1,0 +1,247 @@
+"""The engine process as the editor sees it: JSON-RPC over standard input and output."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowstudio.resources import resource
+
+EXAMPLE = resource("examples", "customer-sync.flow.json")
+SAMPLE = json.loads(resource("examples", "customer-sync.sample.json").read_text())
+
+
+class Client:
+    """Speaks with a session; notifications that come while an answer is awaited are kept."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.notifications: list[dict[str, Any]] = []
+        self._next = 0
+
+    def send(self, text: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(text + b"\n")
+        self.process.stdin.flush()
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the session ended"
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """The answer, a result or an error."""
+        self._next += 1
+        self.send(json.dumps({"jsonrpc": "2.0", "id": self._next, "method": method, "params": params}).encode())
+        while True:
+            message = self.read()
+            if message.get("id") == self._next:
+                return message
+            self.notifications.append(message)
+
+    def call(self, method: str, **params: Any) -> Any:
+        """The result; an error fails the test."""
+        answer = self.ask(method, **params)
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def until(self, method: str) -> dict[str, Any]:
+        """The parameters of the next notification of a kind."""
+        while True:
+            for place, message in enumerate(self.notifications):
+                if message["method"] == method:
+                    del self.notifications[: place + 1]
+                    params: dict[str, Any] = message["params"]
+                    return params
+            self.notifications.append(self.read())
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Client]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flowstudio", "session"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    client = Client(process)
+    client.call("initialize", data=str(tmp_path))
+    yield client
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    assert process.wait(20) == 0
+    process.stdout.close()
+
+
+def crm(client: Client, run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every notification of a run, in order, the last is `finished`."""
+    told = []
+    while True:
+        while client.notifications:
+            message = client.notifications.pop(0)
+            if message["params"].get("run") == run["run"]:
+                told.append(message)
+            if message["method"] == "finished":
+                return told
+        client.notifications.append(client.read())
+
+
+def test_the_example_runs_and_every_step_tells_what_went_in_and_out(session: Client) -> None:
+    run = session.call("run", flow=str(EXAMPLE), payload=SAMPLE)
+    told = crm(session, run)
+    visits = [message["params"] for message in told if message["method"] == "visit"]
+    ended = [visit for visit in visits if visit["status"] != "running"]
+    assert [visit["step"] for visit in ended] == ["receive", "stamp", "qualify", "shape", "push", "log"]
+    assert {visit["status"] for visit in ended} == {"succeeded"}
+    assert [visit["visit"] for visit in visits if visit["status"] == "running"] == [1, 2, 3, 4, 5, 6]
+    push = next(visit for visit in ended if visit["step"] == "push")
+    assert push["effects"][0]["answer"]["preview"]["status"] == 201
+    lines = [message["params"] for message in told if message["method"] == "log"]
+    assert [(line["step"], line["message"], line["fields"]) for line in lines] == [
+        ("log", "CRM answered", {"status": 201})
+    ]
+    finished = told[-1]["params"]
+    assert (finished["status"], finished["error"]) == ("succeeded", None)
+    assert [out["step"] for out in finished["outputs"]] == ["log"]
+
+
+def test_payloads_are_read_in_pages(session: Client) -> None:
+    run = session.call("run", flow=str(EXAMPLE), payload=SAMPLE)
+    visits = [m["params"] for m in crm(session, run) if m["method"] == "visit" and m["params"]["status"] != "running"]
+    shaped = next(visit["output"] for visit in visits if visit["step"] == "shape")
+    page = session.call("payload", hash=shaped["hash"], path=[], offset=0, limit=10)
+    assert page["type"] == "object"
+    assert [item["key"] for item in page["items"]] == ["name", "lines"]
+    table = session.call("payload", hash=shaped["hash"], path=["lines"], offset=0, limit=10, view="table")
+    assert table["columns"] == ["sku", "amount"]
+    text = session.call("payload", hash=shaped["hash"], path=[], offset=0, limit=2, view="text")
+    assert text["items"][0] == {"value": "{"}
+    assert session.ask("payload", hash="0" * 64, path=[], offset=0, limit=1)["error"]["code"] == -32004
+
+
+def test_a_trace_tells_the_run_again(session: Client) -> None:
+    run = session.call("run", flow=str(EXAMPLE), payload=SAMPLE)
+    crm(session, run)
+    trace = session.call("trace", run=run["run"])
+    assert trace["total"] == len(trace["events"])
+    assert trace["events"][0]["event"] == "RunStarted"
+    assert trace["events"][-1]["event"] == "RunFinished"
+
+
+def test_a_flow_with_problems_is_not_run(session: Client) -> None:
+    document = json.loads(EXAMPLE.read_text())
+    document["steps"]["qualify"]["config"]["condition"] = "active and"
+    error = session.ask("run", flow=document, payload=SAMPLE)["error"]
+    assert error["code"] == -32001
+    assert [(p["step"], p["field"]) for p in error["data"]["problems"] if p["severity"] == "error"] == [
+        ("qualify", "condition")
+    ]
+
+
+def test_a_missing_value_stops_the_run_beforehand(session: Client) -> None:
+    document = json.loads(EXAMPLE.read_text())
+    del document["variables"]["crm_url"]["default"]
+    error = session.ask("run", flow=document, payload=SAMPLE)["error"]
+    assert error["code"] == -32001
+    assert error["data"]["problems"][0]["path"] == ["variables", "crm_url"]
+
+
+def test_an_endless_script_is_stopped_and_the_session_goes_on(session: Client) -> None:
+    document = json.loads(EXAMPLE.read_text())
+    document["steps"]["log"]["config"]["code"] = "while True:\n    pass"
+    run = session.call("run", flow=document, payload=SAMPLE)
+    while session.until("visit")["step"] != "log":
+        pass
+    assert session.ask("run", flow=document)["error"]["code"] == -32002
+    session.call("stop")
+    assert session.until("finished")["status"] == "stopped"
+    assert session.call("evaluate", expression="1 + 1") == {"value": 2}
+    assert run
+
+
+def test_an_expression_is_evaluated_on_a_payload_a_visit_or_nothing(session: Client) -> None:
+    assert session.call("evaluate", expression="a.b", payload={"a": {"b": [1, 2]}}) == {"value": [1, 2]}
+    assert session.call("evaluate", expression="a.c", payload={"a": 1}) == {}
+    assert session.call("evaluate", expression="null") == {"value": None}
+    assert session.call("evaluate", expression="$vars.x & '!'", vars={"x": "hey"}) == {"value": "hey!"}
+    assert session.call("evaluate", expression="{{ a }}-{{ b }}", payload={"a": 1, "b": "x"}, text=True) == {
+        "value": "1-x"
+    }
+    run = session.call("run", flow=str(EXAMPLE), payload=SAMPLE)
+    crm(session, run)
+    assert session.call("evaluate", expression="$steps.stamp.source", at={"visit": 4})["value"] == "webhook"
+    error = session.ask("evaluate", expression="a +")["error"]
+    assert error["data"]["position"] is not None
+
+
+def test_a_request_that_is_captured_becomes_the_sample(session: Client) -> None:
+    address = session.call("listen", flow=str(EXAMPLE), once=True)["webhooks"]["receive"]
+    request = urllib.request.Request(
+        address + "?from=shop", json.dumps(SAMPLE).encode(), {"Content-Type": "application/json", "X-Shop": "one"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 202
+    captured = session.until("captured")
+    assert captured["step"] == "receive"
+    assert captured["payload"] == SAMPLE
+    trigger = captured["meta"]["trigger"]
+    assert (trigger["method"], trigger["query"], trigger["headers"]["x-shop"]) == ("POST", {"from": "shop"}, "one")
+
+
+def test_while_it_listens_each_request_is_a_run(session: Client) -> None:
+    address = session.call("listen", flow=str(EXAMPLE))["webhooks"]["receive"]
+    for _ in range(2):
+        request = urllib.request.Request(address, json.dumps(SAMPLE).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 202
+            assert json.load(answer)["run"]
+        assert session.until("finished")["status"] == "succeeded"
+    session.call("unlisten")
+    with pytest.raises(OSError, match=r"refused|reset"):
+        urllib.request.urlopen(address)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"{", -32700),
+        (b"[1]", -32600),
+        (b'{"jsonrpc": "2.0", "id": 1}', -32600),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "fly"}', -32601),
+        (b'{"jsonrpc": "2.0", "id": 1, "method": "payload", "params": {"hash": 5}}', -32602),
+    ],
+)
+def test_a_line_that_is_no_request_is_answered_and_harms_nothing(session: Client, line: bytes, code: int) -> None:
+    session.send(line)
+    assert session.read()["error"]["code"] == code
+    assert session.call("evaluate", expression="1") == {"value": 1}
+
+
+def test_initialize_comes_first() -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "flowstudio", "session"],
+        input=b'{"jsonrpc": "2.0", "id": 1, "method": "evaluate", "params": {"expression": "1"}}\n',
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(process.stdout)["error"]["code"] == -32005
+
+
+def test_integers_of_any_size_arrive_exactly(session: Client) -> None:
+    big = 2**70
+    document = {
+        "format": "flowstudio/flow@1",
+        "id": "big",
+        "name": "Big",
+        "steps": {"start": {"component": "manual@1"}},
+    }
+    run = session.call("run", flow=document, payload={"n": big})
+    out = crm(session, run)[-1]["params"]["outputs"][0]["payload"]
+    assert out["preview"] == {"n": big}
