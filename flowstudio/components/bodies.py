@@ -47,6 +47,19 @@ _TEXTS: Final = frozenset(
         "message/http",
     }
 )
+_TYPES: Final = {
+    "bytes": "bytes",
+    "set": "a set",
+    "frozenset": "a set",
+    "datetime": "a date with a time",
+    "date": "a date",
+    "time": "a time of day",
+    "timedelta": "a span of time",
+    "type": "a type",
+    "MontyStdTypeProxy": "a function or type",
+    "MontyClassProxy": "an object of a class",
+    "MontyClassTypeProxy": "a class",
+}
 # A byte order mark says what a text is in better than any header; the longer marks come first.
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -214,7 +227,7 @@ def not_json(value: Any) -> Iterator[tuple[str, str]]:
         if kind is dict:
             for key, inner in item.items():
                 if type(key) is not str:
-                    yield _way(entry), f"the key {key!r}, which is not text,"
+                    yield _way(entry), f"a key that is no text ({key!r})"
                 else:
                     waiting.append((inner, entry, key))
         elif kind in (list, tuple):
@@ -226,7 +239,7 @@ def not_json(value: Any) -> Iterator[tuple[str, str]]:
             if not -_TOO_LONG < item < _TOO_LONG:
                 yield _way(entry), f"a number of more than {INTEGER_DIGITS:,} digits"
         elif not (item is None or kind is str or kind is bool):
-            yield _way(entry), f"a {kind.__name__}"
+            yield _way(entry), _TYPES.get(kind.__name__, f"a value of type {kind.__name__}")
 
 
 def _way(entry: tuple[Any, Any, str | int | None]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator
 
@@ -27,7 +27,6 @@ from flowstudio.components.bodies import (
 from flowstudio.components.captions import caption
 from flowstudio.components.pagination import Pages, Style, first_query
 from flowstudio.components.paths import PathSyntaxError, kind_of, parse_path
-from flowstudio.httpclient import URL, Request, Response, build_request
 from flowstudio.sdk import (
     MISSING,
     Answer,
@@ -45,6 +44,9 @@ from flowstudio.sdk import (
     To,
     setting,
 )
+
+if TYPE_CHECKING:
+    from flowstudio.httpclient import URL, Request, Response
 
 Json = Any
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -294,6 +296,9 @@ class Http(Component):
 
     async def run(self, config: Config, payload: Json, context: Context) -> To:
         """The answer's body; `$meta.status` and `$meta.headers` tell the rest."""
+        # Loaded with the first request: the palette loads every component.
+        from flowstudio.httpclient import build_request
+
         content, content_type = _content(config, payload)
         headers = _given(config.headers)
         given = {name.lower() for name in headers}

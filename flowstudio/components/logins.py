@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import SecretStr, create_model
 
-from flowstudio.httpclient import Request
 from flowstudio.sdk import Connection, Settings, setting
+
+if TYPE_CHECKING:
+    from flowstudio.httpclient import Request
 
 
 def _with_header(request: Request, name: str, value: str) -> Request:
+    from flowstudio.httpclient import Request  # loaded with the first request: the palette loads every login
+
     # A new request: the one that was given may be recorded, and a record holds no login.
     headers = request.headers.copy()
     headers[name] = value
@@ -81,6 +85,8 @@ class ApiKey(Connection):
         name, value = self.config.name, self.config.value.get_secret_value().strip()
         if getattr(self.config, "in") == "header":
             return _with_header(request, name, value)
+        from flowstudio.httpclient import Request  # as above
+
         url = request.url.copy_set_param(name, value)
         return Request(request.method, url, headers=request.headers, content=request.content)
 

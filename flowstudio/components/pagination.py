@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from flowstudio.components.paths import kind_of, parse_path, value_at
-from flowstudio.httpclient import URL, Request, Response
 from flowstudio.sdk import MISSING, StepError
+
+if TYPE_CHECKING:
+    from flowstudio.httpclient import URL, Request, Response
 
 Json = Any
 Style = Literal["none", "cursor", "page", "offset", "link"]

@@ -30,6 +30,8 @@ LEVELS: Final = ("debug", "info", "warning", "error")
 _MOST_CALLS: Final = 20_000
 _RECURSION: Final = 500
 _PRINTED: Final = 1_000_000
+# What keeps a last line that is an expression from being the result, as it is in a session typed by hand.
+_END: Final = "\nreturn None"
 _CHECKOUTS_PER_WORKER: Final = 1_000
 
 
@@ -91,7 +93,7 @@ async def call(code: str, inputs: Mapping[str, Any], *, tell: Tell, now: float, 
     """
     told = _Told(tell)
     try:
-        value = await _feed(code + "\nreturn None", inputs, told, now, seed, limits)
+        value = await _feed(code + _END, inputs, told, now, seed, limits)
     finally:
         told.close()
     if not _has_description(value):
@@ -104,10 +106,10 @@ async def call(code: str, inputs: Mapping[str, Any], *, tell: Tell, now: float, 
         try:
             text = await _feed(again, inputs, _Told(_to_nobody), now, seed, limits, "import json as __json")
         except ScriptError as error:
-            raise ScriptError("Result", f"the result is not JSON: {_plain(error.message)}") from None
+            raise ScriptError("Result", _plain(error.message)) from None
         if isinstance(text, str) and _matches(text, value):
             return value
-    raise ScriptError("Result", "the result is not JSON: something in it is no text, number, list or object")
+    raise ScriptError("Result", "something in it is no text, number, list or object")
 
 
 def _to_nobody(level: str, message: str, fields: dict[str, Json]) -> None:
@@ -153,6 +155,9 @@ async def _feed(
             return await session.feed_run(code, inputs=given, print_callback=told.printed)
     except MontyError as error:
         failure = _failure(error, code, limits)
+        if failure.kind == "SyntaxError":
+            # Told of the code as it was written: the line after its end is ours.
+            failure = syntax_fault(code.removesuffix(_END)) or failure
     except RecursionError:
         failure = ScriptError("RecursionError", "the data nests lists and objects too deep for a script")
     except UnicodeError:
@@ -267,7 +272,14 @@ def _failure(error: MontyError, code: str, limits: Limits) -> ScriptError:
         return ScriptError("SyntaxError", _unsupported(message), _place(error, code))
     if kind == "ModuleNotFoundError":
         message += ", or scripts may not use it"
+    if kind == "KeyError":
+        message = repr(message)
+    if kind == "AttributeError" and (slip := _SLIP.fullmatch(message)):
+        message += f"; write [{slip[1]!r}]"
     return ScriptError(kind, message, _place(error, code))
+
+
+_SLIP: Final = re.compile(r"'dict' object has no attribute '(\w+)'")
 
 
 def _too_long(limits: Limits) -> ScriptError:
@@ -320,7 +332,7 @@ def _has_description(value: Any) -> bool:
 def _matches(text: str, value: Any) -> bool:
     try:
         return bool(json.loads(text) == _as_lists(value))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -402,23 +414,38 @@ def syntax_fault(code: str) -> ScriptError | None:
     assert isinstance(function, ast.AsyncFunctionDef)
     function.body = tree.body or function.body
     try:
-        # Finds what parsing does not: `break` outside of a loop.
+        # Finds what parsing does not: `break` outside of a loop. Monty finds it only when it gets there.
         compile(wrapped, "script", "exec")
-    except (SyntaxError, ValueError, RecursionError):
+    except SyntaxError as error:
+        return ScriptError("SyntaxError", error.msg, _place_of(error, code))
+    except (ValueError, RecursionError):
         return _asked(code)
     return None
+
+
+def _place_of(error: SyntaxError, code: str) -> Place | None:
+    if error.lineno is None or error.offset is None:
+        return None
+    # Of a tree, columns are counted in bytes.
+    line = code.split("\n")[error.lineno - 1].encode()
+    column = len(line[: error.offset - 1].decode(errors="replace")) + 1
+    whole = len(line.decode(errors="replace")) + 1
+    end = whole
+    if error.end_offset is not None and error.end_lineno == error.lineno:
+        end = len(line[: error.end_offset - 1].decode(errors="replace")) + 1
+    return Place(error.lineno, column, error.lineno, max(end, column))
 
 
 def _asked(code: str) -> ScriptError | None:
     from pydantic_monty import Monty, MontyError
 
     # The first line ends the call before anything of the code is done: it is read, no more.
-    fed = f"return None\n{code}\nreturn None"
+    fed = f"return None\n{code}"
     with Monty(min_processes=0) as pool, pool.checkout(limits={"max_feed_duration_secs": 5.0}) as session:
         try:
             session.feed_run(fed)
         except MontyError as error:
-            found = _failure(error, fed, Limits(5, 100))
+            found = _failure(error, fed + "\n", Limits(5, 100))
         except UnicodeError:
             return _half_a_character()
         else:

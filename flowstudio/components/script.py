@@ -134,14 +134,20 @@ class Script(Component):
             raise _failure(error) from None
         found = next(not_json(value), None)
         if found is not None:
-            raise StepError(
-                f"The script's result is not JSON: {found[1].rstrip(',')} "
-                f"{f'lies at {found[0]}' if found[0] else 'was returned'}; "
-                "return objects, lists, texts, numbers, True, False and None alone",
-                type="Script",
-                data={"exception": "Result", "line": None, "column": None},
-            )
-        return _plain(value)
+            where, what = found
+            raise _no_json(f"{what} is in it{f', at {where}' if where else ''}")
+        try:
+            return _plain(value)
+        except RecursionError:
+            raise _no_json("its lists and objects nest too deep") from None
+
+
+def _no_json(why: str) -> StepError:
+    return StepError(
+        f"The script's result is not JSON: {why}; return objects, lists, texts, numbers, True, False and None alone",
+        type="Script",
+        data={"exception": "Result", "line": None, "column": None},
+    )
 
 
 def _inputs(code: str, context: Context) -> dict[str, Json]:
@@ -176,8 +182,10 @@ def _plain(value: Any) -> Json:
 
 
 def _failure(error: ScriptError) -> StepError:
+    if error.kind == "Result":
+        return _no_json(error.message)
     place = error.place
-    kind = "" if error.kind in ("Result", "Crash", "TimeoutError", "MemoryError", "UnicodeError") else error.kind
+    kind = "" if error.kind in ("Crash", "TimeoutError", "MemoryError", "UnicodeError") else error.kind
     told = ": ".join(part for part in (kind, error.message) if part)
     details = {} if place is None else {"end_line": place.end_line, "end_column": place.end_column}
     return StepError(
