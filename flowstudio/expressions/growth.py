@@ -1,0 +1,462 @@
+"""How large the values of an evaluation can become, told from the expression and the size of what it reads.
+
+The fast engine stops between two operations, never within one, and cannot be told to use less memory. So what it is
+given must be harmless by construction: `most` is a bound on all the values that an evaluation makes, counted as
+`measure.weigh` counts. Where no bound can be told (recursion, lengths that are computed, values that feed on
+themselves) it is infinite, and the expression is left to the careful engine, which checks as it goes.
+
+A size is a polynomial over the sizes of the contexts that are open: in `orders.{"total": $sum(lines.price)}` the
+part that depends on an order adds up to the size of `orders` over all orders, the constant part counts once for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from flowstudio.expressions import syntax as tree
+from flowstudio.expressions.names import FUNCTIONS, ON_CONTEXT, Field, field_name
+
+Weigh = Callable[[str, tuple[str, ...]], float]
+"""(bound name, "" for the payload; plain fields) -> the weight of what is there."""
+
+Size = dict[tuple[int, ...], float]
+"""A polynomial: the contexts that are multiplied -> the factor."""
+
+UNBOUNDED: Final = float("inf")
+_TERMS: Final = 40
+
+# What these give is a number, a truth, or a short text.
+_SMALL = frozenset(
+    """sum count max min average length contains number floor ceil round abs sqrt power random boolean not exists
+    toMillis millis parseInteger type formatBase now error assert""".split()
+)
+# What these give is no larger than the given factor times their first argument.
+_FACTORS: Final[Mapping[str, float]] = {
+    "lowercase": 3,
+    "uppercase": 3,
+    "trim": 1,
+    "substring": 1,
+    "substringBefore": 1,
+    "substringAfter": 1,
+    "base64encode": 2,
+    "base64decode": 2,
+    "encodeUrl": 12,
+    "encodeUrlComponent": 12,
+    "decodeUrl": 1,
+    "decodeUrlComponent": 1,
+    "spread": 3,
+    "merge": 1,
+    "lookup": 1,
+    "reverse": 1,
+}
+_PER_ITEM = frozenset({"map", "filter", "single", "sift", "each", "sort"})
+_SAFE_CALLBACKS = _SMALL | {"string", "lowercase", "uppercase", "trim", "keys"}
+_PICTURED = frozenset({"formatNumber", "formatInteger", "fromMillis", "now"})
+_PICTURE: Final = 200
+_WIDTH: Final = 10_000
+
+
+class _UnboundedError(Exception):
+    """No bound can be told."""
+
+
+def most(root: tree.Node, weigh: Weigh) -> float:
+    """A bound on the total size of the values that one evaluation makes, over all that it reads."""
+    walker = _Walker(weigh)
+    try:
+        walker.note(walker.size(root))
+    except _UnboundedError:
+        return UNBOUNDED
+    return walker.total
+
+
+def _number(value: float) -> Size:
+    return {(): value}
+
+
+_ONE: Final[Size] = {(): 1.0}
+_SHORT: Final[Size] = {(): 8.0}
+
+
+def _sum(sizes: Iterable[Size]) -> Size:
+    total: Size = {}
+    for size in sizes:
+        for term, factor in size.items():
+            total[term] = total.get(term, 0.0) + factor
+    if len(total) > _TERMS:
+        raise _UnboundedError
+    return total
+
+
+def _largest(sizes: Iterable[Size]) -> Size:
+    result: Size = {}
+    for size in sizes:
+        for term, factor in size.items():
+            result[term] = max(result.get(term, 0.0), factor)
+    return result
+
+
+def _times(one: Size, other: Size) -> Size:
+    product: Size = {}
+    for left, first in one.items():
+        for right, second in other.items():
+            term = tuple(sorted((*left, *right)))
+            product[term] = product.get(term, 0.0) + first * second
+    if len(product) > _TERMS or any(len(term) > 8 for term in product):
+        raise _UnboundedError
+    return product
+
+
+def _scaled(size: Size, factor: float) -> Size:
+    return {term: value * factor for term, value in size.items()}
+
+
+class _Walker:
+    """Goes through a tree once, adding up what each part that makes values can make."""
+
+    def __init__(self, weigh: Weigh) -> None:
+        self.weigh = weigh
+        self.total = 0.0
+        self.largest: list[float] = []
+        """Of each context ever opened, the size that it can have."""
+        self.context: Size | None = None
+        """The context's size; None while it is the payload itself."""
+        self.own: dict[str, Size] = {}
+        self.texts: set[int] = set()
+        """The contexts that stand for a text that is being gathered."""
+
+    def note(self, size: Size) -> None:
+        """Adds a value that is made, at its largest."""
+        self.total += self.resolved(size)
+        if self.total > 1e18:
+            raise _UnboundedError
+
+    def resolved(self, size: Size) -> float:
+        total = 0.0
+        for term, factor in size.items():
+            for context in term:
+                factor *= self.largest[context]
+            total += factor
+        return total
+
+    def payload(self, fields: tuple[Field, ...]) -> Size:
+        return _number(self.weigh("", tuple(map(field_name, fields))))
+
+    def opened(self, whole: Size) -> int:
+        """A new context that runs over the parts of a value."""
+        self.largest.append(self.resolved(whole))
+        return len(self.largest) - 1
+
+    def each(self, whole: Size, body: Callable[[Size], Size]) -> Size:
+        """What a body makes over all the parts of a value."""
+        context = self.opened(whole)
+        made = body({(context,): 1.0})
+        total: list[Size] = []
+        for term, factor in made.items():
+            times = term.count(context)
+            rest: Size = {tuple(each for each in term if each != context): factor}
+            for _ in range(max(times, 1)):
+                rest = _times(rest, whole)
+            total.append(rest)
+        return _sum(total)
+
+    def within(self, context: Size, node: tree.Node) -> Size:
+        outer, self.context = self.context, context
+        size = self.size(node)
+        self.context = outer
+        return size
+
+    def here(self) -> Size:
+        return self.payload(()) if self.context is None else self.context
+
+    def size(self, node: tree.Node) -> Size:
+        if isinstance(node, tree.Literal):
+            return _number(1 + len(node.value) / 16) if isinstance(node.value, str) else _ONE
+        if isinstance(node, tree.Regex):
+            return _ONE
+        if isinstance(node, tree.Variable):
+            return self.variable(node, ())
+        if isinstance(node, tree.Name):
+            return self.payload((node,)) if self.context is None else self.context
+        if isinstance(node, tree.Wildcard):
+            return self.here()
+        if isinstance(node, tree.Descendant):
+            return self.made(_times(self.here(), self.here()))
+        if isinstance(node, tree.Path):
+            return self.path(node)
+        if isinstance(node, tree.Filter):
+            target = self.size(node.target)
+            self.each(target, lambda item: self.within(item, node.predicate))
+            return target
+        if isinstance(node, tree.Keep):
+            return self.size(node.target)
+        if isinstance(node, tree.Sort):
+            target = self.size(node.target)
+            for term in node.terms:
+                self.each(target, lambda item, term=term: self.within(item, term))  # type: ignore[misc]
+            return self.made(target)
+        if isinstance(node, tree.Position):
+            target = self.size(node.target)
+            self.own = {**self.own, node.variable.name: _ONE}
+            return self.made(target)
+        if isinstance(node, tree.Group):
+            return self.group(self.size(node.target), node.pairs)
+        if isinstance(node, tree.Object):
+            constant = all(isinstance(key, tree.Literal) for key, _ in node.pairs)
+            if self.context is None and not constant:
+                return self.group(self.here(), node.pairs)
+            return self.made(_sum((_ONE, *(self.size(part) for pair in node.pairs for part in pair))))
+        if isinstance(node, tree.Array):
+            return self.made(_sum((_ONE, *map(self.size, node.items))))
+        if isinstance(node, tree.Range):
+            return self.range(node)
+        if isinstance(node, tree.Chain):
+            sizes = [self.size(operand) for operand in node.operands]
+            if "&" not in node.operators:
+                return _ONE
+            # A list or an object is written as JSON, where quotes are escaped: at most twice as long.
+            joined = _sum(sizes)
+            return self.made({term: factor * (1 if self.is_text(term) else 2) for term, factor in joined.items()})
+        if isinstance(node, tree.Negation):
+            self.size(node.operand)
+            return _ONE
+        if isinstance(node, tree.Block):
+            return self.block(node)
+        if isinstance(node, tree.Assignment):
+            size = self.size(node.value)
+            self.own = {**self.own, node.variable.name: size}
+            return size
+        if isinstance(node, tree.Condition):
+            values: list[Size] = []
+            for test, value in node.branches:
+                self.size(test)
+                values.append(self.size(value))
+            if node.otherwise is not None:
+                values.append(self.size(node.otherwise))
+            return _largest(values)
+        if isinstance(node, tree.Default):
+            return _largest((self.size(node.left), self.size(node.right)))
+        if isinstance(node, tree.Call):
+            return self.call(node, ())
+        if isinstance(node, tree.Apply):
+            return self.apply(node)
+        # Functions that are values, transforms, parents and joins: too many ways to grow.
+        raise _UnboundedError
+
+    def is_text(self, term: tuple[int, ...]) -> bool:
+        return len(term) == 1 and term[0] in self.texts
+
+    def made(self, size: Size) -> Size:
+        self.note(size)
+        return size
+
+    def variable(self, node: tree.Variable, fields: tuple[Field, ...]) -> Size:
+        if node.name == "$":
+            return self.payload(fields)
+        if node.name == "":
+            return self.payload(fields) if self.context is None else self.context
+        if node.name in self.own:
+            return self.own[node.name]
+        if node.name in FUNCTIONS and node.name != "error":
+            raise _UnboundedError
+        return _number(self.weigh(node.name, tuple(map(field_name, fields))))
+
+    def path(self, node: tree.Path) -> Size:
+        before = self.own
+        head = node.steps[0]
+        rest = node.steps[1:]
+        if isinstance(head, tree.Variable):
+            fields = _plain(rest)
+            size = self.variable(head, fields)
+            rest = rest[len(fields) :]
+        elif isinstance(head, tree.Name) and self.context is None:
+            fields = _plain(rest)
+            size = self.payload((head, *fields))
+            rest = rest[len(fields) :]
+        else:
+            size = self.size(head)
+        for step in rest:
+            size = self.step(size, step)
+        self.own = before
+        return size
+
+    def step(self, before: Size, step: tree.Node) -> Size:
+        if isinstance(step, (tree.Name, tree.Wildcard)):
+            return before
+        if isinstance(step, tree.Filter):
+            target = self.step(before, step.target)
+            self.each(target, lambda item: self.within(item, step.predicate))
+            return target
+        if isinstance(step, tree.Keep):
+            return self.step(before, step.target)
+        if isinstance(step, tree.Position):
+            target = self.step(before, step.target)
+            self.own = {**self.own, step.variable.name: _ONE}
+            return self.made(target)
+        if isinstance(step, tree.Group):
+            return self.group(self.step(before, step.target), step.pairs)
+        if isinstance(step, tree.Sort):
+            target = self.step(before, step.target)
+            for term in step.terms:
+                self.each(target, lambda item, term=term: self.within(item, term))  # type: ignore[misc]
+            return self.made(target)
+        return self.made(self.each(before, lambda item: self.within(item, step)))
+
+    def group(self, target: Size, pairs: tuple[tuple[tree.Node, tree.Node], ...]) -> Size:
+        def body(item: Size) -> Size:
+            return _sum((_ONE, *(self.within(item, part) for pair in pairs for part in pair)))
+
+        return self.made(self.each(target, body))
+
+    def range(self, node: tree.Range) -> Size:
+        if not isinstance(node.first, tree.Literal) or not isinstance(node.last, tree.Literal):
+            raise _UnboundedError
+        first, last = node.first.value, node.last.value
+        if not isinstance(first, int) or not isinstance(last, int):
+            return _ONE
+        return self.made(_number(1.0 + max(0, last - first + 1)))
+
+    def block(self, node: tree.Block) -> Size:
+        before = self.own
+        size: Size = _ONE
+        for item in node.items:
+            size = self.size(item)
+        self.own = before
+        return size
+
+    def apply(self, node: tree.Apply) -> Size:
+        size = self.size(node.links[0])
+        for link in node.links[1:]:
+            if isinstance(link, tree.Call):
+                size = self.call(link, (size,))
+            elif isinstance(link, tree.Variable) and link.name in FUNCTIONS and link.name not in self.own:
+                size = self.function(link.name, (size,), (None,))
+            elif isinstance(link, tree.Regex):
+                size = self.function("match", (size, _ONE), (None, link))
+            else:
+                raise _UnboundedError
+        return size
+
+    def call(self, node: tree.Call, given: tuple[Size, ...]) -> Size:
+        function = node.function
+        if not isinstance(function, tree.Variable) or function.name not in FUNCTIONS or function.name in self.own:
+            raise _UnboundedError
+        nodes: list[tree.Node | None] = [None] * len(given)
+        sizes = list(given)
+        for argument in node.arguments:
+            nodes.append(argument)
+            is_function = isinstance(argument, (tree.Lambda, tree.Regex)) or (
+                isinstance(argument, tree.Variable) and argument.name in FUNCTIONS and argument.name not in self.own
+            )
+            sizes.append(_ONE if is_function else self.size(argument))
+        return self.function(function.name, tuple(sizes), tuple(nodes))
+
+    def function(self, name: str, sizes: tuple[Size, ...], nodes: tuple[tree.Node | None, ...]) -> Size:
+        """What one of the language's own functions gives."""
+        if len(sizes) < ON_CONTEXT.get(name, 0):
+            sizes = (self.here(), *sizes)
+            nodes = (None, *nodes)
+        first = sizes[0] if sizes else _ONE
+        if name in _PICTURED and len(sizes) > (name != "now"):
+            picture = nodes[name != "now"]
+            if not isinstance(picture, tree.Literal) or len(str(picture.value)) > _PICTURE:
+                raise _UnboundedError
+            return self.made(_number(200.0))
+        if name in _SMALL or name in _PICTURED:
+            return _SHORT
+        if name in _FACTORS:
+            return self.made(_scaled(first, _FACTORS[name]))
+        if name == "string":
+            if len(sizes) > 1:
+                raise _UnboundedError
+            return self.made(_scaled(first, 2))
+        if name == "pad":
+            width = nodes[1] if len(nodes) > 1 else None
+            if not isinstance(width, tree.Literal) or not isinstance(width.value, int) or abs(width.value) > _WIDTH:
+                raise _UnboundedError
+            return self.made(_sum((first, _number(1 + abs(width.value) / 4))))
+        if name == "join":
+            return self.made(_sum((_scaled(first, 2), _times(first, sizes[1]) if len(sizes) > 1 else _ONE)))
+        if name == "split":
+            return self.made(_scaled(first, 16))
+        if name == "match":
+            groups = sum(node.pattern.count("(") for node in nodes if isinstance(node, tree.Regex))
+            return self.made(_scaled(first, 160.0 + 32 * groups))
+        if name == "replace":
+            if len(nodes) < 3 or isinstance(nodes[2], tree.Lambda):
+                raise _UnboundedError
+            return self.made(_scaled(_times(first, _sum((_ONE, sizes[2]))), 16))
+        if name == "append":
+            return self.made(_sum((_ONE, *sizes)))
+        if name == "zip":
+            return self.made(_scaled(_sum((_ONE, *sizes)), 2))
+        if name in ("keys", "distinct"):
+            # Quadratic in the fast engine, and not stopped on the way.
+            self.note(_scaled(_times(first, first), 0.25))
+            return self.made(first)
+        if name == "reduce":
+            return self.reduce(sizes, nodes)
+        if name in _PER_ITEM:
+            return self.per_item(name, first, nodes)
+        raise _UnboundedError
+
+    def per_item(self, name: str, first: Size, nodes: tuple[tree.Node | None, ...]) -> Size:
+        callback = nodes[1] if len(nodes) > 1 else None
+        if callback is None:
+            if name in ("sort", "single") and len(nodes) == 1:
+                return self.made(first)
+            raise _UnboundedError
+        if isinstance(callback, tree.Lambda):
+            produced = self.made(self.each(first, lambda item: self.called(callback, (item, item, first))))
+        elif isinstance(callback, tree.Variable) and callback.name in _SAFE_CALLBACKS and callback.name not in self.own:
+            produced = self.made(_scaled(first, 16))
+        else:
+            raise _UnboundedError
+        return produced if name in ("map", "each") else self.made(first)
+
+    def reduce(self, sizes: tuple[Size, ...], nodes: tuple[tree.Node | None, ...]) -> Size:
+        callback = nodes[1] if len(nodes) > 1 else None
+        if not isinstance(callback, tree.Lambda):
+            raise _UnboundedError
+        items = sizes[0]
+        start = _sum((items, sizes[2])) if len(sizes) > 2 else items
+        held = len(self.largest)
+        self.largest.append(0.0)
+        if isinstance(callback.body, tree.Chain) and "&" in callback.body.operators:
+            self.texts.add(held)
+
+        def body(item: Size) -> Size:
+            made = self.called(callback, ({(held,): 1.0}, item, _ONE, items))
+            if any(held in term and (term != (held,) or factor > 1) for term, factor in made.items()):
+                # Each step would multiply what the steps before it made.
+                raise _UnboundedError
+            return {term: factor for term, factor in made.items() if held not in term}
+
+        # Each step makes a value as large as all that came before; only the last one stays.
+        total = _sum((start, self.each(items, body)))
+        self.largest[held] = self.resolved(total)
+        return self.made(total)
+
+    def called(self, function: tree.Lambda, arguments: tuple[Size, ...]) -> Size:
+        before = self.own
+        self.own = {
+            **self.own,
+            **{
+                parameter.name: arguments[place] if place < len(arguments) else _ONE
+                for place, parameter in enumerate(function.parameters)
+            },
+        }
+        size = self.size(function.body)
+        self.own = before
+        return size
+
+
+def _plain(steps: tuple[tree.Node, ...]) -> tuple[tree.Name, ...]:
+    """The leading steps that are nothing but a field."""
+    fields: list[tree.Name] = []
+    for step in steps:
+        if not isinstance(step, tree.Name):
+            break
+        fields.append(step)
+    return tuple(fields)
