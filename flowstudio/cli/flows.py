@@ -32,7 +32,7 @@ from flowstudio.flow.files import flow_from_document, read_flow, read_json, read
 from flowstudio.flow.jsonvalue import decode
 from flowstudio.flow.model import ABSENT, Flow
 from flowstudio.sdk.registry import Registry
-from flowstudio.trace.events import Event, Logged, VisitFailed
+from flowstudio.trace.events import AttemptFailed, Event, Logged
 from flowstudio.trace.payloads import canonical
 
 Json = Any
@@ -142,8 +142,9 @@ class _Console:
         if isinstance(event, Logged):
             fields = "".join(f" {name}={_short(value)}" for name, value in event.fields.items())
             say(f"{event.level:<7} {event.step}: {_one_line(event.message)}{fields}")
-        elif isinstance(event, VisitFailed):
-            say(f"failed  {event.step}: {_one_line(event.error.message)}")
+        elif isinstance(event, AttemptFailed):
+            again = f"; again in {event.wait:.1f} s"
+            say(f"warning {event.step}: try {event.attempt} failed: {_one_line(event.error.message)}{again}")
 
 
 def _short(value: Json) -> str:
