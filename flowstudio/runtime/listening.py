@@ -82,7 +82,8 @@ class Listening:
         server = WebServer(self._answer, port=_port_of(self._plan.flow.id), body_limit=self._limit)
         try:
             host, port = await server.start()
-        except OSError:
+        except InvalidInputError:
+            # Another session of the same flow has its port.
             server = WebServer(self._answer, port=0, body_limit=self._limit)
             host, port = await server.start()
         self._open.push_async_callback(server.stop, 1.0)
