@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from flowstudio.cli.output import command, say
+from flowstudio.cli.output import FAILED, command, say
 
 
 def edit(
@@ -17,6 +17,11 @@ def edit(
 
     Example: flowstudio edit resources/examples/customer-sync.flow.json
     """
+    from flowstudio.editor.prerequisites import obstacle
+
+    if sentence := obstacle():
+        say(sentence)
+        return FAILED
     from flowstudio.editor.app import main
 
     return main(files or [])

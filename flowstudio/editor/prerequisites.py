@@ -64,7 +64,7 @@ def obstacle(environ: Mapping[str, str] = os.environ, platform: str = sys.platfo
             "The editor cannot start because there is no screen: neither DISPLAY nor WAYLAND_DISPLAY is set. "
             "Start it from a desktop session, or with QT_QPA_PLATFORM=offscreen if nobody has to see it."
         )
-    failures = [_load(name) for name in names]
+    failures = [_load(name) or (_refusal(environ.get("DISPLAY", "")) if name == "xcb" else None) for name in names]
     return None if None in failures else failures[0]
 
 
@@ -93,3 +93,20 @@ def _load(name: str) -> str | None:
             return explain_import_error(error) or str(error)
         return None
     return None
+
+
+def _refusal(display: str) -> str | None:
+    """The sentence for an X server that is not there or does not let us in, or None when it does."""
+    xcb = ctypes.CDLL("libxcb.so.1")
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = (ctypes.c_char_p, ctypes.c_void_p)
+    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = (ctypes.c_void_p,)
+    connection = xcb.xcb_connect(display.encode() or None, None)
+    refused = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    if not refused:
+        return None
+    return (
+        f"The editor cannot start because the screen {display or 'of DISPLAY'} does not answer or refuses this user. "
+        "Start it as the user who is logged in to the desktop, or set DISPLAY to the right screen."
+    )

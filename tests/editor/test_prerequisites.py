@@ -56,6 +56,7 @@ def test_the_packages_are_a_list_of_names() -> None:
         ({"QT_QPA_PLATFORM": "offscreen"}, None),
         ({"QT_QPA_PLATFORM": "offscreen:fontdpi=96"}, None),
         ({}, "there is no screen"),
+        ({"DISPLAY": ":61987"}, "the screen :61987 does not answer"),
     ],
 )
 def test_a_screen_is_needed_unless_the_platform_has_none(environ: dict[str, str], told: str | None) -> None:
@@ -102,3 +103,17 @@ def test_the_test_suite_answers_with_that_sentence(tmp_path: Path, module: str) 
     assert len(said) == 1, said
     assert "libGL.so.1" in said[0]
     assert install_line() in said[0]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")
+def test_the_command_says_so_in_place_of_a_traceback() -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "QT_QPA_PLATFORM"}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        environ.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, "-m", "flowstudio"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("The editor cannot start because there is no screen")
+    assert done.stderr.count("\n") == 1
