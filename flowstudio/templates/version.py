@@ -53,10 +53,8 @@ def _content(flow: Flow, flows: Mapping[str, Flow], pages: Json, locked: Json, o
     content: dict[str, Json] = {"flow": _exported(flow)}
     if flows:
         content["flows"] = {key: _exported(called) for key, called in flows.items()}
-    for name, told in (("pages", pages), ("locked", locked), ("open", opened)):
-        if told is not None:
-            content[name] = told
-    return content
+    rest = {"pages": pages, "locked": locked, "open": opened}
+    return {**content, **{name: told for name, told in rest.items() if told is not None}}
 
 
 def _exported(flow: Flow) -> dict[str, Json]:
