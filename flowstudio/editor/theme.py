@@ -96,22 +96,31 @@ def load_fonts() -> None:
 
 
 @cache
-def _phosphor() -> tuple[QRawFont, Mapping[str, str]]:
+def _icon_folder() -> Path:
     # QtAwesome's own Python face is passed by: importing it takes 0.3 s (qtpy loads every name of Qt), its first icon
     # another 0.1 s (it reads twelve fonts), and a name that is missing raises inside paint.
     found = find_spec("qtawesome")
     folders = [] if found is None else list(found.submodule_search_locations or ())
     if not folders:
         raise UnknownLookError("QtAwesome, which holds the icons, is missing; install FlowStudio again")
-    folder = Path(folders[0], "fonts")
-    file = next(folder.glob("phosphor-[0-9]*.ttf"))
-    font = QRawFont(str(file), 256.0, QFont.HintingPreference.PreferNoHinting)
-    return font, json.loads(next(folder.glob("phosphor-charmap-*.json")).read_bytes())
+    return Path(folders[0], "fonts")
+
+
+@cache
+def _icon_codes() -> Mapping[str, str]:
+    codes: Mapping[str, str] = json.loads(next(_icon_folder().glob("phosphor-charmap-*.json")).read_bytes())
+    return codes
+
+
+@cache
+def _icon_font() -> QRawFont:
+    file = next(_icon_folder().glob("phosphor-[0-9]*.ttf"))
+    return QRawFont(str(file), 256.0, QFont.HintingPreference.PreferNoHinting)
 
 
 def is_icon(name: str) -> bool:
     """Whether there is an icon of this name."""
-    return name in _PAINTED or name in _phosphor()[1]
+    return name in _PAINTED or name in _icon_codes()
 
 
 @cache
@@ -119,7 +128,7 @@ def icon_path(name: str) -> QPainterPath:
     """The outline of an icon in a square of 16 × 16; UnknownLookError when there is none of this name."""
     if name in _PAINTED:
         return _PAINTED[name]()
-    font, codes = _phosphor()
+    codes, font = _icon_codes(), _icon_font()
     if name not in codes:
         raise UnknownLookError(f"there is no icon {name!r}; its name must be one of Phosphor's, as in caret-down-bold")
     path = font.pathForGlyph(font.glyphIndexesForString(chr(int(codes[name], 16)))[0])

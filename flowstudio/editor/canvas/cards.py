@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from flowstudio.editor.playback import StepState
+from flowstudio.editor.theme import is_icon
 from flowstudio.flow.model import ABSENT, DEFAULT_IN, DEFAULT_OUT, ERROR_PORT, Step, Wire
 from flowstudio.sdk.registry import Registry, UnknownComponentError
 from flowstudio.sdk.spec import FieldSpec, Spec
@@ -112,7 +113,7 @@ def card_of(key: str, step: Step, spec: Spec | None, wires: Iterable[Wire] = ())
     return Card(
         title=step.name or key,
         summary=spec.summary(step.config) if spec else step.component,
-        icon=spec.icon if spec else "question",
+        icon=_icon_of(spec),
         category=spec.category if spec else "",
         height=height,
         ports=tuple(ports),
@@ -122,6 +123,13 @@ def card_of(key: str, step: Step, spec: Spec | None, wires: Iterable[Wire] = ())
         note=step.note or "",
         known=spec is not None,
     )
+
+
+def _icon_of(spec: Spec | None) -> str:
+    # Looked up here, once for a card: a name that is not there would be found out while painting.
+    if spec is None:
+        return "question"
+    return spec.icon if is_icon(spec.icon) else "cube"
 
 
 def missing_of(step: Step, spec: Spec | None) -> str:

@@ -99,7 +99,8 @@ def _place_beside(flow: Flow, key: str, to: Attachment, sizes: Mapping[str, tupl
         x, y = flow.layout.steps[to.step]
         column = x + COLUMN if to.side == "out" else x - COLUMN
         row = y + 2 * HEIGHT - 8 if to.port == ERROR_PORT else y
-        return free_place(flow, sizes, snapped(column, row), key)
+        # Columns are 296 apart, which is no multiple of the grid: across, a neighbour keeps to the column.
+        return free_place(flow, sizes, (column, snapped(0, row)[1]), key)
     return complete(flow, sizes).steps[key]
 
 
@@ -136,11 +137,14 @@ def _into_wire(
     flow: Flow, key: str, wire: Wire, entry: str, leave: str | None, cards: Cards, place: Place | None
 ) -> list[Edit]:
     index = flow.wires.index(wire)
-    edits: list[Edit] = [RemoveWire(wire), AddWire(Wire(wire.source, key, wire.source_port, entry), index)]
+    edits: list[Edit] = [RemoveWire(wire)]
+    ends = [Wire(wire.source, key, wire.source_port, entry)]
     if leave is not None:
-        onwards = Wire(key, wire.target, leave, wire.target_port)
-        if onwards not in flow.wires:
-            edits.append(AddWire(onwards, index + 1))
+        ends.append(Wire(key, wire.target, leave, wire.target_port))
+    for end in ends:
+        if end not in flow.wires:
+            edits.append(AddWire(end, index))
+            index += 1
     edits.append(Move(_made_room(flow, key, wire, cards, place)))
     return edits
 
@@ -151,7 +155,7 @@ def _made_room(flow: Flow, key: str, wire: Wire, cards: Cards, place: Place | No
     if wire.source not in places or wire.target not in places:
         return {key: place or (0.0, 0.0)}
     (x, y), (to_x, to_y) = places[wire.source], places[wire.target]
-    at = snapped(x + COLUMN, y if y == to_y or to_x < x else to_y)
+    at = (x + COLUMN, y if y == to_y or to_x < x else to_y)
     moved = {key: at}
     if to_x >= x and to_x - x < 2 * COLUMN:
         onwards = {wire.target} | reachable(flow, wire.target)
@@ -236,7 +240,7 @@ def _shifted(places: dict[str, Place], by: Place | None, at: Place | None) -> di
     if at is not None:
         dx = at[0] - min(x for x, _ in places.values())
         dy = at[1] - min(y for _, y in places.values())
-    return {key: snapped(x + dx, y + dy) for key, (x, y) in places.items()}
+    return {key: (x + dx, y + dy) for key, (x, y) in places.items()}
 
 
 def duplicate(flow: Flow, steps: Sequence[str], by: Place = (2 * GRID, 5 * GRID)) -> tuple[list[str], Edit]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from flowstudio.editor.canvas.viewer import FlowViewer
@@ -36,7 +36,7 @@ class ZoomBar(QFrame):
         self._add(row, "minus", "Zoom out", "Ctrl+-", lambda: self.zoomed.emit(-1))
         self._percent = QPushButton("100%")
         self._percent.setProperty("kind", "figure")
-        self._percent.setFixedSize(38, 26)
+        self._percent.setFixedSize(38, 24)
         self._percent.setToolTip("Show in its own size (Ctrl+0)")
         self._percent.setAccessibleName("Zoom")
         self._percent.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -52,7 +52,7 @@ class ZoomBar(QFrame):
         button.setToolTip(f"{name} ({key})" if key else name)
         button.setAccessibleName(name)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setFixedSize(26, 26)
+        button.setFixedSize(24, 24)
         button.clicked.connect(lambda: act())
         self._buttons[icon] = button
         row.addWidget(button)
@@ -76,6 +76,7 @@ class SmallMap(QWidget):
         super().__init__(parent)
         self._viewer: Final = viewer
         self._flow_rect = QRectF()
+        self._picture: tuple[tuple[object, ...], QPixmap] | None = None
         self.setFixedSize(MAP_SIZE)
         self.setAccessibleName("Map of the flow")
         self.setCursor(Qt.CursorShape.ArrowCursor)
@@ -96,7 +97,7 @@ class SmallMap(QWidget):
         self.update()
 
     def _scale(self) -> tuple[float, QPointF]:
-        whole = self._flow_rect.united(self._viewer.seen)
+        whole = self._flow_rect.adjusted(-96, -96, 96, 96)
         area = QRectF(self.rect()).adjusted(_INSET, _INSET, -_INSET, -_INSET)
         scale = min(area.width() / max(whole.width(), 1), area.height() / max(whole.height(), 1))
         return scale, area.center() - whole.center() * scale
@@ -111,20 +112,35 @@ class SmallMap(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
         scale, origin = self._scale()
         seen = self._viewer.seen
-        frame = QRectF(seen.topLeft() * scale + origin, seen.size() * scale).adjusted(0.75, 0.75, -0.75, -0.75)
+        area = QRectF(self.rect()).adjusted(4, 4, -4, -4)
+        frame = QRectF(seen.topLeft() * scale + origin, seen.size() * scale).intersected(area)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("accent", 0.1))
         painter.drawRoundedRect(frame, 3, 3)
-        painter.save()
-        painter.translate(origin)
-        painter.scale(scale, scale)
-        self._viewer.overview.paint(painter, ink, wires=False)
-        painter.restore()
+        painter.drawPixmap(0, 0, self._cards(scale, origin))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme.color("accent"), 1.5))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(frame, 3, 3)
         painter.end()
+
+    def _cards(self, scale: float, origin: QPointF) -> QPixmap:
+        # The map lies over the view and is painted with every frame of it: the cards are a picture, renewed when the flow or
+        # the run changed.
+        ink, ratio = self._viewer.stage.ink, self.devicePixelRatioF()
+        key = (scale, origin.x(), origin.y(), ratio, self._viewer.overview.revision, id(ink))
+        if self._picture is None or self._picture[0] != key:
+            picture = QPixmap(self.size() * ratio)
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(picture)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.translate(origin)
+            painter.scale(scale, scale)
+            self._viewer.overview.paint_map(painter, ink)
+            painter.end()
+            self._picture = key, picture
+        return self._picture[1]
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._look(event.position())

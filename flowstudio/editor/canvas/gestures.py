@@ -15,6 +15,8 @@ from flowstudio.editor.canvas.items import GroupItem, NoteItem, Stage, StepItem,
 
 _THRESHOLD: Final = 4.0
 """Pixels that a press may wander and still be a click."""
+_MAGNET: Final = 9.0
+"""How near a column draws a step to it, in scene units."""
 _LEAST_FRAME: Final = (120.0, 48.0)
 """The smallest note or frame."""
 _END_OF_WIRE: Final = 60.0
@@ -47,8 +49,10 @@ class Board(Protocol):
     def pan_by(self, dx: float, dy: float) -> None: ...
     def wire_under(self, rect: QRectF, besides: StepItem | None = None) -> WireItem | None: ...
     def select_items(self, items: Iterable[QGraphicsItem]) -> None: ...
+    def show_selected(self, items: Iterable[QGraphicsItem]) -> None: ...
     def chosen(self) -> list[QGraphicsItem]: ...
     def moved(self, items: Iterable[StepItem]) -> None: ...
+    def columns(self) -> set[float]: ...
     def inside(self, rect: QRectF) -> list[QGraphicsItem]: ...
     def wires_near(self, rect: QRectF) -> list[WireItem]: ...
     def start_wire(self, step: StepItem, port: CardPort, end: QPointF) -> None: ...
@@ -132,22 +136,31 @@ class Marquee(Gesture):
 
     def __init__(self, board: Board, pressed: Pointer) -> None:
         super().__init__(board, pressed)
-        self._before = board.chosen() if pressed.has(_ADDING) else []
+        self._were = board.chosen()
+        self._before = self._were if pressed.has(_ADDING) else []
+        self._caught: list[QGraphicsItem] = []
 
     def drag(self, pointer: Pointer) -> None:
         rect = QRectF(self.pressed.scene, pointer.scene).normalized()
         self.board.marquee = rect
         touched = self.board.inside(rect)
         if self.pressed.has(Qt.KeyboardModifier.ControlModifier):
-            self.board.select_items(item for item in self._before if item not in touched)
+            self._caught = [item for item in self._before if item not in touched]
         else:
-            self.board.select_items(dict.fromkeys((*self._before, *touched)))
+            self._caught = list(dict.fromkeys((*self._before, *touched)))
+        # Shown at once, told at the end: the inspector need not follow every movement.
+        self.board.show_selected(self._caught)
         self.board.viewport().update()
 
     def drop(self, pointer: Pointer) -> None:
-        self.cancel()
+        self._put_away()
+        self.board.select_items(self._caught)
 
     def cancel(self) -> None:
+        self._put_away()
+        self.board.show_selected(self._were)
+
+    def _put_away(self) -> None:
         self.board.marquee = None
         self.board.viewport().update()
 
@@ -166,6 +179,7 @@ class Move(Gesture):
         self._item = item
         self._steps: list[StepItem] = []
         self._places: dict[Any, list[float]] = {}
+        self._columns: set[float] = set()
         self._over: WireItem | None = None
         self._was_selected = bool(item.isSelected())
         chosen = board.chosen()
@@ -189,16 +203,22 @@ class Move(Gesture):
         moving = list(dict.fromkeys(moving))
         self._steps = [item for item in moving if isinstance(item, StepItem)]
         self._places = {item: [item.x(), item.y()] for item in moving}
+        self._columns = self.board.columns() | {self._item.x()}
 
     def drag(self, pointer: Pointer) -> None:
         by = pointer.scene - self.pressed.scene
         x, y = self._places[self._item]
-        dx = round((x + by.x()) / GRID) * GRID - x
+        dx = self._column_at(x + by.x()) - x
         dy = round((y + by.y()) / GRID) * GRID - y
         for item, (left, top) in self._places.items():
             item.setPos(left + dx, top + dy)
         self.board.moved(self._steps)
         self._hold(self._wire_below())
+
+    def _column_at(self, x: float) -> float:
+        # Columns are 296 apart and the grid 24: near a column, its own included, that is where it goes.
+        near = [column for column in self._columns if abs(column - x) <= _MAGNET]
+        return min(near, key=lambda column: abs(column - x)) if near else round(x / GRID) * GRID
 
     def _wire_below(self) -> WireItem | None:
         step = self._item

@@ -23,6 +23,7 @@ class Writer(Protocol):
     @property
     def flow(self) -> Flow: ...
     def apply(self, edit: Edit) -> bool: ...
+    def end_series(self) -> None: ...
 
 
 class StepNode(BaseNode):  # type: ignore[misc]  # NodeGraphQt ships no types
@@ -88,7 +89,10 @@ class CanvasGraph(NodeGraph):  # type: ignore[misc]  # NodeGraphQt ships no type
     def _on_nodes_moved(self, node_data: Mapping[StepItem | NoteItem | GroupItem, Sequence[float]]) -> None:
         edit = move_of(node_data)
         if edit is not None:
+            # Nudges follow each other as one step of undo; a drag is a step of its own.
+            self._document.end_series()
             self._document.apply(edit)
+            self._document.end_series()
 
     def _on_connection_changed(
         self, disconnected: Sequence[Sequence[PortDot]], connected: Sequence[Sequence[PortDot]]
@@ -160,7 +164,7 @@ def move_of(moved: Mapping[StepItem | NoteItem | GroupItem, Sequence[float]]) ->
     for item in moved:
         if isinstance(item, StepItem):
             steps[item.key] = (item.x(), item.y())
-        else:
+        elif not (isinstance(item, GroupItem) and item.automatic):
             rect = item.rect()
             place = (rect.x(), rect.y(), rect.width(), rect.height())
             (notes if isinstance(item, NoteItem) else groups)[item.key] = place

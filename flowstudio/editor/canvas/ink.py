@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final
 
@@ -158,7 +158,6 @@ class Ink:
         colors["succeeded"] = colors["replayed"] = theme.blend("canvas", "ok", 0.85)
         colors["idle"] = theme.blend("canvas", "wire", 0.85)
         colors["filtered"] = colors["disabled"] = colors["not-taken"] = theme.blend("canvas", "wire", 0.5)
-        colors["selected"] = theme.color("accent")
         return {state: QBrush(color) for state, color in colors.items()}
 
     def icon(self, name: str, color: QColor, size: float) -> QPixmap:
@@ -192,7 +191,9 @@ class Ink:
         """A round badge in a square of 26 × 26: error, breakpoint, breakpoint-condition, breakpoint-off, breakpoint-hint."""
         return self._picture(("badge", kind), 26, 26, lambda p: self._draw_badge(p, kind))
 
-    def _picture(self, key: tuple[object, ...], width: float, height: float, draw: object) -> QPixmap:
+    def _picture(
+        self, key: tuple[object, ...], width: float, height: float, draw: Callable[[QPainter], None]
+    ) -> QPixmap:
         found = self._pictures.get(key)
         if found is None:
             scale = self._zoom * self._ratio
@@ -205,8 +206,11 @@ class Ink:
             painter = QPainter(image)
             painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
             painter.scale(scale, scale)
-            draw(painter)  # type: ignore[operator]
-            painter.end()
+            try:
+                draw(painter)
+            finally:
+                # An image that is let go while it is painted on takes the process with it.
+                painter.end()
             image.setDevicePixelRatio(self._ratio)
             found = self._pictures[key] = QPixmap.fromImage(image)
         return found
@@ -227,14 +231,14 @@ class Ink:
     def _draw_card(self, painter: QPainter, look: str, height: float) -> None:
         theme = self.theme
         painter.translate(MARGIN, MARGIN)
-        # A state's border stays when the step is selected: then only the halo is the accent's.
+        # A state's border stays when the step is selected: then its halo is stronger.
         look, selected = look.removesuffix("+"), look.endswith("+")
         if look == "not-taken":
             painter.setOpacity(_FADED)
         color, width = _BORDERS[look]
         if look in _HALOS:
             painter.setPen(self.no_pen)
-            painter.setBrush(theme.color("accent", 0.5) if selected else theme.color(color, 0.18))
+            painter.setBrush(theme.color(color, 0.36 if selected else 0.18))
             painter.drawRoundedRect(QRectF(-4, -4, WIDTH + 8, height + 8), RADIUS + 4, RADIUS + 4)
         elif look != "not-taken":
             self._draw_shadow(painter, height)

@@ -33,6 +33,15 @@ _Z_LIVE: Final = 4.0
 _ALIVE: Final = frozenset({"running", "paused", "failed"})
 _PILL_HEIGHT: Final = 19.0
 
+# Written once: reading and joining Qt's flags takes longer than setting them, and there are thousands of items.
+_DOT_FLAGS: Final = QGraphicsItem.GraphicsItemFlag.ItemHasNoContents
+_STEP_FLAGS: Final = (
+    QGraphicsItem.GraphicsItemFlag.ItemIsSelectable | QGraphicsItem.GraphicsItemFlag.ItemContainsChildrenInShape
+)
+_SELECTABLE: Final = QGraphicsItem.GraphicsItemFlag.ItemIsSelectable
+_DOT_RECT: Final = QRectF(-14, -14, 28, 28)
+_NO_PEN: Final = QPen(Qt.PenStyle.NoPen)
+
 _log = logging.getLogger(__name__)
 
 
@@ -63,7 +72,7 @@ class PortDot(PortItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     def __init__(self, parent: QGraphicsItem | None = None) -> None:
         # Not PortItem's own: its hover events, position signals and device cache cost more than all that is painted.
         QGraphicsItem.__init__(self, parent)
-        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
+        self.setFlags(_DOT_FLAGS)
         self._pipes: list[WireItem] = []
         self._name = ""
         self._port_type: str | None = None
@@ -82,19 +91,16 @@ class PortDot(PortItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         """Routes are the viewer's."""
 
 
-_DOT_RECT: Final = QRectF(-14, -14, 28, 28)
-
-
 class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     """The card of a step. Its position is the card's top left corner."""
 
     def __init__(self, name: str = "node", parent: QGraphicsItem | None = None) -> None:
-        # Not NodeItem's own: it makes a pixmap item, a text item and an overlay for every node.
-        AbstractNodeItem.__init__(self, name, parent)
-        self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
-        self.setFlags(
-            QGraphicsItem.GraphicsItemFlag.ItemIsSelectable | QGraphicsItem.GraphicsItemFlag.ItemContainsChildrenInShape
-        )
+        # Not NodeItem's own: it makes a pixmap item, a text item and an overlay for every node, and a device cache.
+        QGraphicsItem.__init__(self, parent)
+        self._properties: dict[str, Any] = {"id": None, "name": name, "type_": "", "selected": False}
+        self._direction = 0
+        self._width, self._height = WIDTH, 64.0
+        self.setFlags(_STEP_FLAGS)
         self.setZValue(_Z_STEP)
         self._input_items: dict[PortDot, None] = {}
         self._output_items: dict[PortDot, None] = {}
@@ -200,7 +206,9 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
         return value
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem | None = None, widget: QWidget | None = None
+    ) -> None:
         # An exception that leaves a paint event ends the process, one that is told in every frame hides what it says.
         try:
             if self.card is not None and self.stage is not None:
@@ -269,8 +277,7 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         ink = stage.ink
         dim = card.disabled or (self.status == "not-taken" and not self.isSelected())
         ahead = ink.text3 if dim else ink.text
-        marked = self.pinned or self.status == "running"
-        room = WIDTH - 62 - (34 if marked else 12)
+        room = WIDTH - 62 - self._marks_width(card)
         painter.setPen(ahead)
         if zoom < PLAIN or zoom * 13 < 11:
             font = ink.middle_font if zoom >= 0.55 else ink.small_font
@@ -307,6 +314,10 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
             words = self._line("caption", self.caption.text, ink.label_font, WIDTH - 24, ink)
             painter.drawStaticText(QPointF(23.5, card.height + 14 - words.size().height() / 2), words)
 
+    def _marks_width(self, card: Card) -> float:
+        marks = (self.pinned or self.status == "running") + bool(card.note)
+        return (12.0, 34.0, 52.0)[marks]
+
     def _line(self, key: object, text: str, font: Any, room: float, ink: Ink) -> QStaticText:
         words = self._words.get(key)
         if words is None:
@@ -334,6 +345,10 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         elif self.pinned:
             picture = ink.icon("push-pin-fill", ink.theme.color("cTrigger"), 15)
             painter.drawPixmap(self._at(WIDTH - 28.5, 13, zoom), picture)
+        if card.note:
+            beside = 18 if self.pinned or self.status == "running" else 0
+            picture = ink.icon("note", ink.theme.color("text3"), 14)
+            painter.drawPixmap(self._at(WIDTH - 28 - beside, 14, zoom), picture)
         if self.status == "failed":
             painter.drawPixmap(self._at(WIDTH - 14.5, -11.5, zoom), ink.badge("error"))
         elif self.status == "paused":
@@ -425,11 +440,11 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     @property
     def layout_direction(self) -> int:
         """Flows run from left to right."""
-        return int(self._properties["layout_direction"])
+        return self._direction
 
     @layout_direction.setter
     def layout_direction(self, value: int) -> None:
-        self._properties["layout_direction"] = value
+        self._direction = value
 
 
 class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
@@ -438,9 +453,9 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     def __init__(self, stage: Stage) -> None:
         # Not PipeItem's own: it makes an arrow as a child item, and a device cache.
         QGraphicsPathItem.__init__(self)
-        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setFlags(_SELECTABLE)
         self.setZValue(_Z_WIRE)
-        self.setPen(QPen(Qt.PenStyle.NoPen))
+        self.setPen(_NO_PEN)
         self._color: Any = None
         self._style = 0
         self._active = False
@@ -510,7 +525,9 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
         return value
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem | None = None, widget: QWidget | None = None
+    ) -> None:
         try:
             self._paint(painter)
         except Exception:
@@ -613,7 +630,7 @@ class LiveWire(QGraphicsPathItem):
     def __init__(self, stage: Stage) -> None:
         super().__init__()
         self.setZValue(_Z_LIVE)
-        self.setPen(QPen(Qt.PenStyle.NoPen))
+        self.setPen(_NO_PEN)
         self._stage = stage
         self._route = route((0.0, 0.0), (0.0, 0.0))
         self._curve = QPainterPath()
@@ -628,7 +645,9 @@ class LiveWire(QGraphicsPathItem):
         around.addRect(self._route.bounds(14.0))
         self.setPath(around)
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem | None = None, widget: QWidget | None = None
+    ) -> None:
         ink = self._stage.ink
         painter.setBrush(ink.no_brush)
         painter.setPen(ink.wires["marked"])
@@ -648,7 +667,7 @@ class _Frame(BackdropNodeItem):  # type: ignore[misc]  # NodeGraphQt ships no ty
         self._width: float = 10.0
         self._height: float = 10.0
         self.setCacheMode(QGraphicsItem.CacheMode.NoCache)
-        self.setFlags(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setFlags(_SELECTABLE)
         self._bounds = QRectF(0, 0, 10, 10)
         self._broken = False
         self.stage: Stage | None = None
@@ -689,7 +708,9 @@ class _Frame(BackdropNodeItem):  # type: ignore[misc]  # NodeGraphQt ships no ty
     def post_init(self, viewer: Any = None, pos: Any = None) -> None:
         """There is nothing to make."""
 
-    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+    def paint(
+        self, painter: QPainter, option: QStyleOptionGraphicsItem | None = None, widget: QWidget | None = None
+    ) -> None:
         try:
             if self.stage is not None:
                 self._paint(painter, self.stage)
@@ -724,9 +745,8 @@ class NoteItem(_Frame):
         ink = stage.ink
         theme = ink.theme
         zoom = painter.worldTransform().m11()
-        share = 0.08 if theme.dark else 0.1
-        painter.setBrush(theme.blend("canvas", "cTrigger", share))
-        painter.setPen(self._border(ink, pen(theme.blend("canvas", "cTrigger", 0.26), 1)))
+        painter.setBrush(theme.blend("canvas", "cTrigger", 0.07))
+        painter.setPen(self._border(ink, pen(theme.blend("canvas", "cTrigger", 0.22), 1)))
         painter.drawRoundedRect(QRectF(0.5, 0.5, self._width - 1, self._height - 1), 10, 10)
         if zoom * 12 >= SMALL_FONT_PIXELS and not stage.draft:
             title, newline, body = self.text.partition("\n")
@@ -751,6 +771,8 @@ class GroupItem(_Frame):
     def __init__(self, name: str = "", parent: QGraphicsItem | None = None) -> None:
         super().__init__(name, parent)
         self.setZValue(_Z_FRAME)
+        self.automatic = False
+        """It has no place of its own, but lies around its steps."""
 
     def title_rect(self) -> QRectF:
         """The strip that takes clicks: the rest of the frame lets them through to what it holds."""

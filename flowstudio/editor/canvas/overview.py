@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QLineF, QRectF
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from flowstudio.editor.canvas.cards import WIDTH
 from flowstudio.editor.canvas.ink import Ink, pen
 from flowstudio.editor.canvas.items import StepItem, WireItem
 
+_ROUNDED = 150
+"""Up to so many cards the small map rounds their corners."""
 _WIRE_STATES = ("not-taken", "idle", "executed", "paused", "running", "failed")
 
 
@@ -19,6 +21,9 @@ class Overview:
 
     def __init__(self) -> None:
         self._rects: dict[str, dict[StepItem, QRectF]] = {}
+        self._chosen: dict[StepItem, QRectF] = {}
+        self.revision = 0
+        """Rises whenever a card changes."""
         self._lines: dict[str, dict[WireItem, QLineF]] = {}
         self._state_of: dict[StepItem, str] = {}
         self._line_state_of: dict[WireItem, str] = {}
@@ -27,15 +32,20 @@ class Overview:
 
     def put(self, item: StepItem) -> None:
         """Takes in a card, or what is new of it."""
-        state = "selected" if item.isSelected() else item.status
+        self.revision += 1
+        state = item.status
         before = self._state_of.get(item)
         if before is not None and before != state:
             del self._rects[before][item]
             self._rect_lists.pop(before, None)
         self._state_of[item] = state
         rects = self._rects.setdefault(state, {})
-        rects[item] = QRectF(item.x(), item.y(), WIDTH, item.card.height if item.card is not None else 64)
+        rect = rects[item] = QRectF(item.x(), item.y(), WIDTH, item.card.height if item.card is not None else 64)
         self._rect_lists.pop(state, None)
+        if item.isSelected():
+            self._chosen[item] = rect
+        else:
+            self._chosen.pop(item, None)
 
     def put_wire(self, item: WireItem) -> None:
         """Takes in a wire, or what is new of it."""
@@ -50,6 +60,8 @@ class Overview:
 
     def drop(self, item: StepItem) -> None:
         """Forgets a card."""
+        self.revision += 1
+        self._chosen.pop(item, None)
         state = self._state_of.pop(item, None)
         if state is not None:
             del self._rects[state][item]
@@ -80,21 +92,46 @@ class Overview:
         bottom = max(rect.y() + rect.height() for rect in rects)
         return QRectF(left, top, right - left, bottom - top)
 
-    def paint(self, painter: QPainter, ink: Ink, *, wires: bool = True) -> None:
-        """Paints all of it; the painter's transform is the view's."""
+    def columns(self) -> set[float]:
+        """The left edges of all cards."""
+        return {rect.x() for rects in self._rects.values() for rect in rects.values()}
+
+    def paint(self, painter: QPainter, ink: Ink) -> None:
+        """Paints all of it as it lies in the scene; the painter's transform is the view's."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        if wires:
-            for state in _WIRE_STATES:
-                lines = self._lines.get(state)
-                if lines:
-                    if state not in self._line_lists:
-                        self._line_lists[state] = list(lines.values())
-                    line = pen(ink.wires[state].color(), 1)
-                    line.setCosmetic(True)
-                    painter.setPen(line)
-                    painter.drawLines(self._line_lists[state])
+        for state in _WIRE_STATES:
+            lines = self._lines.get(state)
+            if lines:
+                if state not in self._line_lists:
+                    self._line_lists[state] = list(lines.values())
+                painter.setPen(_hairline(ink.wires[state].color(), 1))
+                painter.drawLines(self._line_lists[state])
+        self._paint_rects(painter, ink)
+        if self._chosen:
+            painter.setBrush(ink.no_brush)
+            painter.setPen(_hairline(ink.theme.color("accent"), 2))
+            painter.drawRects(list(self._chosen.values()))
+
+    def paint_map(self, painter: QPainter, ink: Ink) -> None:
+        """Paints the cards alone, for the small map."""
+        if len(self._state_of) > _ROUNDED:
+            self._paint_rects(painter, ink)
+            return
+        painter.setPen(ink.no_pen)
+        for state, rects in self.rects():
+            painter.setBrush(ink.far_brushes.get(state, ink.far_brushes["idle"]))
+            for rect in rects:
+                painter.drawRoundedRect(rect, 16, 16)
+
+    def _paint_rects(self, painter: QPainter, ink: Ink) -> None:
         painter.setPen(ink.no_pen)
         for state, rects in self.rects():
             if rects:
                 painter.setBrush(ink.far_brushes.get(state, ink.far_brushes["idle"]))
                 painter.drawRects(rects)
+
+
+def _hairline(color: QColor, width: float) -> QPen:
+    line = pen(color, width)
+    line.setCosmetic(True)
+    return line

@@ -15,7 +15,7 @@ from flowstudio.editor.playback import Playback
 from flowstudio.editor.workspace import Workspace
 from flowstudio.flow.arrange import complete
 from flowstudio.flow.diff import Changes
-from flowstudio.flow.model import Flow, Group, Step, Wire
+from flowstudio.flow.model import Flow, Group, Layout, Step, Wire
 from flowstudio.sdk.registry import Registry
 
 _AROUND_GROUP: Final = (24.0, 48.0, 24.0, 48.0)
@@ -43,7 +43,7 @@ class Projection:
         self._workspace: Final = workspace
         self._flow = Flow(id="", name="")
         self._step_type = StepNode.type_
-        self._places: Mapping[str, tuple[float, float]] = {}
+        self._layout = Layout()
 
     @property
     def flow(self) -> Flow:
@@ -98,6 +98,7 @@ class Projection:
     def fare(self, steps: Iterable[str]) -> None:
         """Shows how these steps fared, and the wires around them."""
         live = self._playback.is_live
+        self._viewer.read_clock()
         wires: set[WireItem] = set()
         for key in steps:
             item = self.steps.get(key)
@@ -156,19 +157,7 @@ class Projection:
             wanted.add(self.notes[selected.note])
         if selected.group in self.groups:
             wanted.add(self.groups[selected.group])
-        scene = self._viewer.scene()
-        now = set(scene.selectedItems())
-        blocked = scene.blockSignals(True)
-        for item in now - wanted:
-            item.setSelected(False)
-        for item in wanted - now:
-            item.setSelected(True)
-        scene.blockSignals(blocked)
-        for item in now ^ wanted:
-            if isinstance(item, StepItem):
-                self._viewer.overview.put(item)
-            item.update()
-        self._viewer.refresh()
+        self._viewer.show_selected(wanted)
 
     def bounds(self, steps: Iterable[str] | None = None) -> QRectF:
         """What these steps cover with their captions; of all of them with notes and frames too."""
@@ -185,13 +174,13 @@ class Projection:
         return QRectF(left - 8, top - 16, right - left + 60, bottom - top + 48)
 
     def _place(self, flow: Flow) -> None:
-        places = flow.layout.steps
-        if any(key not in places for key in flow.steps):
-            places = complete(flow, {key: (WIDTH, card.height) for key, card in self.cards.items()}).steps
-        self._places = places
+        layout = flow.layout
+        if any(key not in layout.steps for key in flow.steps) or any(key not in layout.notes for key in flow.notes):
+            layout = complete(flow, {key: (WIDTH, card.height) for key, card in self.cards.items()})
+        self._layout = layout
 
     def _put_step(self, key: str) -> None:
-        x, y = self._places[key]
+        x, y = self._layout.steps[key]
         self.steps[key].setPos(x, y)
 
     def _add_step(self, key: str, step: Step, wires: Iterable[Wire]) -> None:
@@ -210,7 +199,7 @@ class Projection:
         item.show_card(card)
         self.cards[key] = card
         self.steps[key] = item
-        self.graph.add_node(node, pos=self._places[key], selected=False, push_undo=False)
+        self.graph.add_node(node, pos=self._layout.steps[key], selected=False, push_undo=False)
         self._viewer.overview.put(item)
 
     def _remove_step(self, key: str) -> None:
@@ -312,6 +301,7 @@ class Projection:
             node.view.stage = self._viewer.stage
             frames[key] = node.view
             self.graph.add_node(node, pos=(0.0, 0.0), selected=False, push_undo=False)
+            self._viewer.frames = [*self.groups.values(), *self.notes.values()]
         return frames[key]
 
     def _remove_frame(self, frames: dict[str, Any], key: str) -> None:
@@ -319,14 +309,15 @@ class Projection:
         item = frames.pop(key, None)
         if item is not None:
             self._viewer.forget(item)
+            self._viewer.frames = [*self.groups.values(), *self.notes.values()]
             self.graph.remove_node(self.graph.get_node_by_id(item.id), push_undo=False)
 
     def _place_frames(self, flow: Flow) -> None:
         for key, note in self.notes.items():
-            note.place(*(flow.layout.notes.get(key) or (0.0, -144.0, 408.0, 120.0)))
+            note.place(*self._layout.notes[key])
         for key, item in self.groups.items():
-            place = flow.layout.groups.get(key) or self._around(flow.groups[key])
-            item.place(*place)
+            item.automatic = key not in flow.layout.groups
+            item.place(*(self._around(flow.groups[key]) if item.automatic else flow.layout.groups[key]))
 
     def _around(self, group: Group) -> tuple[float, float, float, float]:
         rects = [self.steps[key].card_rect() for key in group.steps if key in self.steps]

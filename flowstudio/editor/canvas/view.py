@@ -32,7 +32,7 @@ from flowstudio.editor.workspace import Workspace
 from flowstudio.errors import FileError, Problem
 from flowstudio.flow.diff import Changes, diff
 from flowstudio.flow.edits import Edit, Move, SetGroup, SetNote, SetStep, Several, edit_from_document
-from flowstudio.flow.model import ABSENT, Flow, Group, Note, Wire
+from flowstudio.flow.model import ABSENT, ERROR_PORT, Flow, Group, Note, Wire
 from flowstudio.sdk.registry import Registry
 
 MIME_EDITS: Final = "application/x-flowstudio-edits"
@@ -144,6 +144,7 @@ class CanvasView(QWidget):
         viewer.refusals = self._refusals
         viewer.members = self._members
         viewer.is_busy = self._busy
+        viewer.words_for = self._words_for
         viewer.looked.connect(self._looked)
         viewer.selection_made.connect(self._select_items)
         viewer.stub_pressed.connect(self._stub_pressed)
@@ -174,6 +175,11 @@ class CanvasView(QWidget):
     def flow(self) -> Flow:
         """The flow that is drawn."""
         return self._document.flow
+
+    @property
+    def chosen_steps(self) -> tuple[str, ...]:
+        """The selected steps that the flow still has."""
+        return tuple(step for step in self._workspace.selection if step in self.flow.steps)
 
     @property
     def zoom(self) -> float:
@@ -230,6 +236,8 @@ class CanvasView(QWidget):
             to, scene_pos = request.attachment, request.scene_pos
         else:
             to = Attachment() if scene_pos is not None else self._attachment()
+        if to.step is not None and to.step not in self.flow.steps:
+            to = Attachment()
         place = None
         if scene_pos is not None:
             ghost = ghost_at(scene_pos)
@@ -261,10 +269,10 @@ class CanvasView(QWidget):
 
     def delete_selection(self, join: bool = True) -> None:
         """Deletes what is selected; `join` wires the neighbours of a step together where each side has one wire."""
-        selected = self._workspace.selected
+        selected, steps = self._workspace.selected, self.chosen_steps
         edit: Edit | None = None
-        if selected.steps:
-            edit = compose.remove(self.flow, selected.steps, self.flow.title_of, join)
+        if steps:
+            edit = compose.remove(self.flow, steps, self.flow.title_of, join)
         elif selected.wire is not None:
             edit = compose.remove_wires([selected.wire])
         elif selected.note is not None:
@@ -272,18 +280,18 @@ class CanvasView(QWidget):
         elif selected.group is not None:
             edit = compose.remove_group(selected.group)
         if edit is not None:
-            after = self._after(selected.steps)
+            after = self._after(steps)
             if self._document.apply(edit):
                 self._workspace.select([after] if after is not None and after in self.flow.steps else [])
 
     def duplicate(self) -> None:
         """Puts copies of the selected steps beside them and selects those."""
-        if self._workspace.selection:
-            self._make(*compose.duplicate(self.flow, self._workspace.selection))
+        if self.chosen_steps:
+            self._make(*compose.duplicate(self.flow, self.chosen_steps))
 
     def copy(self) -> bool:
         """Puts the selected steps on the clipboard; False without any."""
-        steps = self._workspace.selection
+        steps = self.chosen_steps
         if not steps:
             return False
         text = json.dumps(compose.clip(self.flow, steps).to_document(), ensure_ascii=False, indent=2)
@@ -327,8 +335,7 @@ class CanvasView(QWidget):
 
     def nudge(self, dx: float, dy: float) -> None:
         """Moves what is selected."""
-        selected, places = self._workspace.selected, self.flow.layout
-        items = self.projection
+        selected, items = self._workspace.selected, self.projection
         steps = {
             key: (items.steps[key].x() + dx, items.steps[key].y() + dy) for key in selected.steps if key in items.steps
         }
@@ -341,7 +348,7 @@ class CanvasView(QWidget):
             steps = {item.key: (item.x() + dx, item.y() + dy) for item in self._members(group)}
             rect = group.rect()
             moved = {selected.group: (rect.x() + dx, rect.y() + dy, rect.width(), rect.height())}
-            groups = moved if selected.group in places.groups else {}
+            groups = {} if group.automatic else moved
         else:
             groups = {}
         if steps or notes or groups:
@@ -359,12 +366,12 @@ class CanvasView(QWidget):
 
     def toggle_disabled(self) -> None:
         """Disables the selected steps, or enables them where all are disabled."""
-        if self._workspace.selection:
-            self._document.apply(compose.toggle_disabled(self.flow, self._workspace.selection))
+        if self.chosen_steps:
+            self._document.apply(compose.toggle_disabled(self.flow, self.chosen_steps))
 
     def toggle_pins(self) -> None:
         """Takes the pins off the selected steps, or asks for their last outputs to be pinned."""
-        steps = self._workspace.selection
+        steps = self.chosen_steps
         if steps and all(step in self._workspace.pins for step in steps):
             for step in steps:
                 self._workspace.set_pin(step, ABSENT)
@@ -373,7 +380,7 @@ class CanvasView(QWidget):
 
     def toggle_breakpoint(self, steps: Iterable[str] | None = None) -> None:
         """Sets a breakpoint on these steps, by default the selected ones, or takes it away."""
-        for step in self._workspace.selection if steps is None else steps:
+        for step in self.chosen_steps if steps is None else steps:
             present = step in self._workspace.breakpoints
             self._workspace.set_breakpoint(step, None if present else {"step": step, "when": "before"})
 
@@ -605,6 +612,34 @@ class CanvasView(QWidget):
         point = self.viewer.pointer
         inside = viewport.rect().contains(point.toPoint()) and not point.isNull()
         return self.viewer.to_scene(point if inside else QPointF(viewport.rect().center()))
+
+    def _words_for(self, hit: Hit) -> str:
+        if hit.step is not None and hit.step.card is not None:
+            return self._words_for_step(hit, hit.step)
+        if hit.wire is not None and hit.wire.wire is not None:
+            wire = hit.wire.wire
+            ends = f"{self.flow.title_of(wire.source)} → {self.flow.title_of(wire.target)}"
+            count = hit.wire.count
+            return f"{ends}\n{count:,} message{'s' if count != 1 else ''} in this run" if count else ends
+        return ""
+
+    def _words_for_step(self, hit: Hit, item: StepItem) -> str:
+        key = item.key
+        if hit.kind == "port" and hit.port is not None:
+            return "When the step fails" if hit.port.name == ERROR_PORT else hit.port.title
+        if hit.kind == "stub":
+            return "Add a step here (Tab)"
+        if hit.kind == "corner":
+            return "Breakpoint (F9)"
+        state = self._playback.state_of(key)
+        lines = [self.flow.title_of(key), item.card.summary if item.card is not None else ""]
+        if state.status == "failed" and state.message:
+            lines.append(state.message)
+        elif item.card is not None and item.card.missing:
+            lines.append(item.card.missing)
+        if self.flow.steps[key].note:
+            lines.append(str(self.flow.steps[key].note))
+        return "\n".join(line for line in lines if line)
 
     def _stub_pressed(self, step: StepItem, port: CardPort) -> None:
         point = self.viewer.to_view(QPointF(step.x() + port.x + 46, step.y() + port.y - 12)).toPoint()

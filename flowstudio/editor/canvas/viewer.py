@@ -29,6 +29,7 @@ from PySide6.QtGui import (
     QDragMoveEvent,
     QDropEvent,
     QFocusEvent,
+    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -39,7 +40,7 @@ from PySide6.QtGui import (
     QTransform,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QGraphicsItem, QGraphicsView, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QGraphicsView, QToolTip, QWidget
 
 from flowstudio.editor.canvas.cards import GRID, WIDTH, CardPort
 from flowstudio.editor.canvas.gestures import Gesture, gesture_for
@@ -101,6 +102,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self.overview: Final = Overview()
         self.live: Final = LiveWire(stage)
         self.acyclic = False
+        self.frames: list[NoteItem | GroupItem] = []
+        """The notes and frames, those further back first."""
         self.ghost: QRectF | None = None
         """Where a component from the palette would land."""
         self.ghosts: list[QRectF] = []
@@ -114,6 +117,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self.refusals: Callable[[StepItem, CardPort], dict[str, str]] = lambda step, port: {}
         """Steps at which a wire from this port cannot end, and why."""
         self.members: Callable[[GroupItem], list[StepItem]] = lambda group: []
+        self.words_for: Callable[[Hit], str] = lambda hit: ""
+        """What a tooltip says of what lies under the pointer."""
         self.is_busy: Callable[[], Iterable[QGraphicsItem]] = lambda: ()
         """The items that move by themselves."""
         self._gesture: Gesture | None = None
@@ -278,9 +283,9 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         animation.stateChanged.connect(lambda now, _: stopped() if now == QVariantAnimation.State.Stopped else None)
         animation.start()
 
-    def steps(self) -> list[StepItem]:
-        """All cards."""
-        return [item for item in self.scene().items() if isinstance(item, StepItem)]
+    def columns(self) -> set[float]:
+        """The left edges of all cards."""
+        return self.overview.columns()
 
     def moved(self, items: Iterable[StepItem]) -> None:
         """These cards lie elsewhere: their wires find their way anew, each once."""
@@ -397,6 +402,20 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         """A gesture selects these and nothing else."""
         self.selection_made.emit(list(items))
 
+    def show_selected(self, items: Iterable[QGraphicsItem]) -> None:
+        """Shows these as selected, and nothing else."""
+        scene = self.scene()
+        wanted, now = set(items), set(scene.selectedItems())
+        blocked = scene.blockSignals(True)
+        for item in now ^ wanted:
+            item.setSelected(item in wanted)
+            if isinstance(item, StepItem):
+                self.overview.put(item)
+            item.update()
+        scene.blockSignals(blocked)
+        if now != wanted:
+            self.refresh()
+
     def chosen(self) -> list[QGraphicsItem]:
         """The selected items."""
         return list(self.scene().selectedItems())
@@ -420,11 +439,15 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
     def animate(self) -> None:
         """Starts the clock of what moves by itself; it stops when nothing does."""
         if not self._timer.isActive():
-            self.stage.now_ms = self.clock() * 1000
+            self.read_clock()
             self._timer.start()
 
-    def _tick(self) -> None:
+    def read_clock(self) -> None:
+        """Tells the items what time it is."""
         self.stage.now_ms = self.clock() * 1000
+
+    def _tick(self) -> None:
+        self.read_clock()
         seen = self.seen
         busy = [] if self.stage.still else [item for item in self.is_busy() if _bounds(item).intersects(seen)]
         fading = list(self.stage.fading)
@@ -463,12 +486,11 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         painter.setClipRegion(event.region())
         self._paint_ground(painter, event.rect())
         painter.setWorldTransform(self.viewportTransform())
-        for item in self.scene().items(self.seen):
-            if isinstance(item, GroupItem | NoteItem):
-                painter.save()
-                painter.translate(item.pos())
-                item.paint(painter, None, None)  # type: ignore[arg-type]  # it reads no options
-                painter.restore()
+        for item in self.frames:
+            painter.save()
+            painter.translate(item.pos())
+            item.paint(painter)
+            painter.restore()
         self.overview.paint(painter, self.stage.ink)
         self._paint_above(painter)
         painter.end()
@@ -485,6 +507,9 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self._paint_above(painter)
 
     def _paint_ground(self, painter: QPainter, area: QRect) -> None:
+        if self._zoom < FAR:
+            painter.fillRect(area, self.stage.ink.theme.color("canvas"))
+            return
         spacing = GRID * self._zoom
         while spacing < 13:
             spacing *= 2
@@ -590,11 +615,11 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         pointer = self._pointer_of(event.position(), event.modifiers())
-        if self._gesture is not None:
-            return
-        if event.button() == Qt.MouseButton.RightButton:
+        if self._gesture is not None or event.button() == Qt.MouseButton.RightButton:
             return
         self.finish_motion()
+        if self.live.isVisible():
+            self.end_wire()
         hit = self.at(pointer.scene) if event.button() == Qt.MouseButton.LeftButton else NOTHING
         self._gesture = gesture_for(self, hit, pointer, event.button(), self._space)
         if self._gesture is not None:
@@ -703,6 +728,13 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
             self._hover(NOTHING)
+        elif isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            words = self.words_for(self.at(self.to_scene(QPointF(event.pos())))) if self._gesture is None else ""
+            if words:
+                QToolTip.showText(event.globalPos(), words, self.viewport())
+            else:
+                QToolTip.hideText()
+            return True
         return bool(super().viewportEvent(event))
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

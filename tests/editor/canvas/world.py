@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,7 +96,7 @@ class Tell(Component):
 
 
 class Each(Split):
-    key, title, description, icon = "each", "Split", "One message for each item.", "arrows-split"
+    key, title, description, icon = "each", "Split", "One message for each item.", "arrows-out-line-horizontal"
 
 
 class Gather(Collect):
@@ -161,7 +162,7 @@ def orders(store: Mapping[str, Any] | None = None) -> Flow:
 def chain(*names: str) -> Flow:
     """A row of steps, wired one after the other: the first is a trigger."""
     steps = {name: Step("hook@1" if at == 0 else "shape@1") for at, name in enumerate(names)}
-    wires = tuple(Wire(a, b) for a, b in zip(names, names[1:], strict=False))
+    wires = tuple(Wire(a, b) for a, b in itertools.pairwise(names))
     return Flow(
         "chain", "Chain", steps, wires, layout=Layout({name: (296.0 * at, 0.0) for at, name in enumerate(names)})
     )
@@ -178,7 +179,7 @@ def each() -> Flow:
         "after": Step("tell@1"),
     }
     names = list(steps)
-    wires = tuple(Wire(a, b) for a, b in zip(names, names[1:], strict=False))
+    wires = tuple(Wire(a, b) for a, b in itertools.pairwise(names))
     return Flow(
         "each",
         "Each",
