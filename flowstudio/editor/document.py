@@ -15,7 +15,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from flowstudio.errors import EditRefusedError, FileError, StoreError
 from flowstudio.flow.diff import Changes, diff
 from flowstudio.flow.edits import ClearConfig, Edit, SetConfig, touches
-from flowstudio.flow.files import FlowFile, read_flow, save_flow
+from flowstudio.flow.files import FlowFile, read_flow, sample_path, sample_paths, save_flow, write_atomically
 from flowstudio.flow.model import Flow
 
 MERGE_WITHIN: Final = 1.0
@@ -183,6 +183,29 @@ class Document(QObject):
         if self.path != before:
             self.path_changed.emit()
         self.saved.emit()
+
+    def changed_on_disk(self) -> bool:
+        """Whether somebody else has written the flow's file since it was read or saved here."""
+        if self._file is None:
+            return False
+        try:
+            return self._file.path.read_bytes() != self._file.flow_bytes
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            _log.debug("Whether %s was changed cannot be told: %s", self._file.path, error)
+            return False
+
+    def bring_samples(self, origin: Path) -> None:
+        """Copies the samples that lie beside `origin` beside this flow's file; those that are there already stay."""
+        if self.path is None:
+            return
+        plain = sample_path(origin).name.removesuffix("sample.json")
+        mine = sample_path(self.path).name.removesuffix("sample.json")
+        for sample in sample_paths(origin):
+            target = self.path.with_name(mine + sample.name.removeprefix(plain))
+            if not target.exists():
+                write_atomically(target, sample.read_bytes())
 
     def apply(self, edit: Edit) -> bool:
         """Makes an edit, as one step of undo; False when it was refused. An edit that changes nothing leaves no step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,11 +11,12 @@ from PySide6.QtCore import QObject, QTimer
 from flowstudio.editor.document import Document
 from flowstudio.editor.engine_process import TIMED_OUT, EngineError, EngineProcess
 from flowstudio.editor.forms.preview import Previewed
-from flowstudio.editor.forms.values import test_values
+from flowstudio.editor.forms.values import given_values
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.running import Running
 from flowstudio.editor.workspace import Workspace
-from flowstudio.errors import FileError
+from flowstudio.errors import ExpressionError, FileError
+from flowstudio.expressions.names import reads_of
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.flow.files import read_payload
 from flowstudio.flow.model import ABSENT, Json
@@ -23,6 +24,9 @@ from flowstudio.runtime.protocol import LARGEST_PAYLOAD
 
 GIVE_UP_MS: Final = 300
 """A preview that has not answered by then is given up, and its process replaced."""
+
+_KEPT: Final = 8
+"""Payloads at hand: those of the step that is edited and of the steps that it reads."""
 
 OnResult = Callable[[Previewed], None]
 
@@ -45,7 +49,7 @@ class Previewing(QObject):
         self._engine, self._previews = engine, previews
         self._queue: deque[tuple[str, OnResult]] = deque()
         self._busy = False
-        self._fetched: tuple[str, Json] | None = None
+        self._fetched: OrderedDict[str, Json] = OrderedDict()
 
     def preview(self, expression: str, on_result: OnResult) -> None:
         """What the expression gives on the step's input; `on_result` is called later, once."""
@@ -71,11 +75,15 @@ class Previewing(QObject):
         )
 
     def _evaluate(self, expression: str, payload: Json, answer: OnResult) -> None:
+        self._with_steps(expression, lambda steps: self._ask(expression, payload, steps, answer))
+
+    def _ask(self, expression: str, payload: Json, steps: Mapping[str, Json], answer: OnResult) -> None:
         params: dict[str, Any] = {
             "expression": expression,
             "payload": payload,
             "vars": self._variables(),
             "meta": self._meta(),
+            "steps": dict(steps),
         }
 
         def came(result: Any) -> None:
@@ -99,13 +107,47 @@ class Previewing(QObject):
 
         self._previews.request("evaluate", params, came, failed, timeout_ms=GIVE_UP_MS)
 
+    def _with_steps(self, expression: str, use: Callable[[Mapping[str, Json]], None]) -> None:
+        """Fetches what `$steps` shows, as far as the expression reads it and it is small enough."""
+        try:
+            read = reads_of(expression).steps
+        except ExpressionError:
+            read = frozenset()
+        names = self._document.flow.steps if read is None else read
+        refs = {name: ref for name in names if (ref := self._output_ref(name)) is not None}
+        room = LARGEST_PAYLOAD
+        wanted = []
+        for name, ref in refs.items():
+            room -= ref["bytes"]
+            if room >= 0:
+                wanted.append((name, str(ref["hash"])))
+        found: dict[str, Json] = {}
+
+        def next_one() -> None:
+            if not wanted:
+                use(found)
+                return
+            name, payload = wanted.pop()
+
+            def came(value: Json) -> None:
+                found[name] = value
+                next_one()
+
+            self._fetch(payload, came, lambda _: next_one())
+
+        next_one()
+
+    def _output_ref(self, step: str) -> Mapping[str, Any] | None:
+        visit = self._visit(step)
+        return visit.get("output") if visit is not None else None
+
     def _variables(self) -> dict[str, Json]:
         """The test values over the defaults."""
         flow = self._document.flow
         defaults = {
             name: variable.default for name, variable in flow.variables.items() if variable.default is not ABSENT
         }
-        return {**defaults, **test_values(flow, self._workspace)}
+        return {**defaults, **given_values(flow, self._workspace)}
 
     def _meta(self) -> Mapping[str, Json]:
         visit = self._visit(self._workspace.current_step)
@@ -160,13 +202,16 @@ class Previewing(QObject):
         return step in triggers or any(wire.source in triggers for wire in self._document.flow.wires_to(step))
 
     def _fetch(self, payload: str, use: Callable[[Json], None], give_up: Callable[[str], None]) -> None:
-        if self._fetched is not None and self._fetched[0] == payload:
-            use(self._fetched[1])
+        if payload in self._fetched:
+            self._fetched.move_to_end(payload)
+            use(self._fetched[payload])
             return
 
         def came(result: Any) -> None:
-            self._fetched = (payload, result.get("value"))
-            use(self._fetched[1])
+            self._fetched[payload] = result.get("value")
+            while len(self._fetched) > _KEPT:
+                self._fetched.popitem(last=False)
+            use(result.get("value"))
 
         self._engine.request(
             "evaluate", {"expression": "$", "sample": payload}, came, lambda error: give_up(error.message)

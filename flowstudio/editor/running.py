@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.engine_process import ENGINE_GONE, EngineError, EngineProcess
-from flowstudio.editor.forms.values import missing_values, test_values
+from flowstudio.editor.forms.values import missing_values, given_values
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.workspace import NO_SAMPLE, Sample, Workspace, samples_beside
 from flowstudio.errors import FileError, InvalidInputError, Problem
@@ -174,7 +174,7 @@ class Running(QObject):
         if missing is not None:
             self.missing.emit(missing)
             return None
-        values = test_values(flow, self._workspace)
+        values = given_values(flow, self._workspace)
         secrets = {}
         for name, slot in flow.connections.items():
             login = self._workspace.login(name, self._login_fields(slot.type))

@@ -56,6 +56,8 @@ class Evaluate(Params):
     sample: str | None = None
     vars: dict[str, Json] = {}
     meta: dict[str, Json] = {}
+    steps: dict[str, Json] = {}
+    """What `$steps` shows, where no visit says it."""
     text: bool = False
 
 

@@ -114,7 +114,7 @@ class Session:
         from flowstudio.expressions.text import compile_text
 
         payload = self._payload_of(params)
-        names: dict[str, Json] = {"vars": params.vars, "meta": params.meta, "steps": {}, "trigger": payload}
+        names: dict[str, Json] = {"vars": params.vars, "meta": params.meta, "steps": params.steps, "trigger": payload}
         if params.at is not None:
             names.update(self._run_named(params.at.run).names_at(params.at.visit))
             names["vars"] = params.vars

@@ -275,7 +275,8 @@ class ChangesDelegate(QStyledItemDelegate):
         elif state & QStyle.StateFlag.State_MouseOver:
             painter.fillRect(ground, theme.color("hover"))
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        body = rect.adjusted(4, 0, -4, 0)
+        # The sign has a lane of its own before the keys; values stand exactly under their titles.
+        body = rect.adjusted(12 if column == 0 else 8, 0, -4, 0)
         painter.setFont(font)
         if column == 0:
             if not plain:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -17,10 +17,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from flowstudio.editor.theme import Themes, set_look
+from flowstudio.editor.theme import Theme, Themes, set_look
 
 HEADER_HEIGHT = 42
 """Of the header of every pane below the canvas."""
+
+_GAP = 3
 
 
 class IconButton(QToolButton):
@@ -87,7 +89,7 @@ class TextButton(QPushButton):
         self._themes, self._icon_name, self._color = themes, icon, color
         if kind is not None:
             self.setProperty("kind", kind)
-        self.setIconSize(QSize(16, 16))
+        self.setIconSize(QSize(16 + _GAP, 16))
         self._dress()
         themes.changed.connect(self._dress)
 
@@ -104,7 +106,22 @@ class TextButton(QPushButton):
     def _dress(self) -> None:
         theme = self._themes.current
         if self._icon_name is not None:
-            self.setIcon(theme.icon(self._icon_name, self._color, 16))
+            self.setIcon(_spaced(theme, self._icon_name, self._color))
+
+
+def _spaced(theme: Theme, name: str, color: str) -> QIcon:
+    """An icon with room after it: a button puts its words four pixels behind the picture, which is too near."""
+    icon = QIcon()
+    for ratio in (1.0, 2.0, 3.0):
+        for mode, tint in ((QIcon.Mode.Normal, color), (QIcon.Mode.Disabled, "text3")):
+            picture = QPixmap(round((16 + _GAP) * ratio), round(16 * ratio))
+            picture.setDevicePixelRatio(ratio)
+            picture.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(picture)
+            painter.drawPixmap(0, 0, theme.pixmap(name, tint, 16, ratio))
+            painter.end()
+            icon.addPixmap(picture, mode)
+    return icon
 
 
 class Segments(QFrame):

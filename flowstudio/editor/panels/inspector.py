@@ -51,6 +51,7 @@ class Inspector(Pane):
         self._several.setProperty("type", "hint")
         self._stack.addWidget(self._several)
         self._ready = False
+        self._shown_failure: tuple[str, Failure | None] = ("", None)
         self._refreshing = QTimer(self, singleShot=True, interval=120)
         self._refreshing.timeout.connect(self._refresh_previews)
         workspace.selection_changed.connect(self._follow)
@@ -132,6 +133,7 @@ class Inspector(Pane):
             form = self.step_form
             if form.step != steps[0]:
                 form.show_step(steps[0])
+                self._shown_failure = ("", None)
                 form.show_problems(self._problems)
             self._stack.setCurrentWidget(form)
             self._show_failure()
@@ -153,7 +155,10 @@ class Inspector(Pane):
         form = self._step_form
         if form is None or form.step is None:
             return
-        form.show_failure(self._failure_of(form.step))
+        failure = self._failure_of(form.step)
+        if (form.step, failure) != self._shown_failure:
+            self._shown_failure = (form.step, failure)
+            form.show_failure(failure)
 
     def _failure_of(self, step: str) -> Failure | None:
         if self._playback.state_of(step).status != "failed":

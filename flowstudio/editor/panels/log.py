@@ -185,12 +185,12 @@ class LogDelegate(QStyledItemDelegate):
         painter.setPen(theme.color(tone))
         metrics = QFontMetrics(small)
         painter.drawText(QRect(x + 18, rect.top(), 60, rect.height()), middle, word)
-        x += 18 + metrics.horizontalAdvance("Warning") + 12
+        x += 18 + metrics.horizontalAdvance("Warning") + 8
         if self._with_step:
             painter.setPen(theme.color("text2"))
-            step = metrics.elidedText(index.data(Role.STEP), Qt.TextElideMode.ElideRight, 92)
-            painter.drawText(QRect(x, rect.top(), 96, rect.height()), middle, step)
-            x += 104
+            step = metrics.elidedText(index.data(Role.STEP), Qt.TextElideMode.ElideRight, 80)
+            painter.drawText(QRect(x, rect.top(), 84, rect.height()), middle, step)
+            x += 90
         body = theme.font("ui", 12.5)
         painter.setFont(body)
         painter.setPen(theme.color("text"))

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from flowstudio.editor.panels.payload_pages import Pages
-from flowstudio.editor.panels.payload_source import Page, Path, PayloadSource
+from flowstudio.editor.panels.payload_source import Page, Path, PayloadSource, View
 from flowstudio.editor.panels.payload_tree import COLORS, value_text
 from flowstudio.editor.theme import Theme, Themes
 
@@ -46,11 +46,6 @@ class Role(IntEnum):
     PATH = Qt.ItemDataRole.UserRole + 1
 
 
-def sort_text(order: Any) -> str:
-    """A sort as a person reads it."""
-    return "" if order is None else ("descending" if order.get("descending") else "ascending")
-
-
 class PayloadTableModel(QAbstractTableModel):
     """The items of one list; only rows that were looked at are here."""
 
@@ -61,13 +56,19 @@ class PayloadTableModel(QAbstractTableModel):
         super().__init__(parent)
         self._source = source
         self._ref: Mapping[str, Any] | None = None
-        self._columns: list[str] = []
+        self._columns: list[str | None] = []
+        # None is the column of an object's keys.
         self._count = 0
         self._generation = 0
         self._sort: dict[str, Any] | None = None
-        self.pages = Pages(source, "table", self)
-        self.pages.arrived.connect(self._arrived)
-        self.pages.failed.connect(self.failed)
+        self.pages = self._rows = self._paged("table")
+        self._fields = self._paged("tree")
+
+    def _paged(self, view: View) -> Pages:
+        pages = Pages(self._source, view, self)
+        pages.arrived.connect(self._arrived)
+        pages.failed.connect(self.failed)
+        return pages
 
     @property
     def payload(self) -> str | None:
@@ -81,7 +82,7 @@ class PayloadTableModel(QAbstractTableModel):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Orders the rows by a column; -1 as they lie in the payload."""
-        if 0 <= column < len(self._columns):
+        if 0 <= column < len(self._columns) and self._columns[column] is not None:
             self._sort = {"key": self._columns[column], "descending": order == Qt.SortOrder.DescendingOrder}
         else:
             self._sort = None
@@ -95,7 +96,10 @@ class PayloadTableModel(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._columns[section] if orientation == Qt.Orientation.Horizontal else str(section)
+            if orientation == Qt.Orientation.Vertical:
+                return str(section)
+            name = self._columns[section]
+            return "Field" if name is None else name or "Value"
         if role == Qt.ItemDataRole.TextAlignmentRole and orientation == Qt.Orientation.Horizontal:
             side = Qt.AlignmentFlag.AlignRight if self.is_numeric(section) else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -108,9 +112,9 @@ class PayloadTableModel(QAbstractTableModel):
         if row is None:
             return "…" if role == Qt.ItemDataRole.DisplayRole else None
         column = self._columns[index.column()]
-        cell = row["cells"].get(column)
         if role == Role.PATH:
             return (row["key"], column) if column else (row["key"],)
+        cell = {"type": "key", "value": row["key"]} if column is None else _cell(row, column)
         if cell is None:
             return "" if role == Qt.ItemDataRole.DisplayRole else None
         if role == Role.TYPE:
@@ -118,18 +122,17 @@ class PayloadTableModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _cell_text(cell)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if cell["type"] == "number" else Qt.AlignmentFlag.AlignLeft
+            side = Qt.AlignmentFlag.AlignRight if self.is_numeric(index.column()) else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def is_numeric(self, column: int) -> bool:
-        """Whether the first item that has the column holds a number there."""
-        for row in range(min(self._count, 20)):
-            entry = self.pages.known(row)
-            cell = entry["cells"].get(self._columns[column]) if entry is not None else None
-            if cell is not None and cell["type"] != "null":
-                return bool(cell["type"] == "number")
-        return False
+        """Whether the first items hold numbers in a column, and nothing else."""
+        name = self._columns[column]
+        rows = (self.pages.known(row) for row in range(min(self._count, 20)))
+        cells = [_cell(row, name) for row in rows if row is not None] if name is not None else []
+        kinds = {cell["type"] for cell in cells if cell is not None} - {"null"}
+        return kinds == {"number"}
 
     def _begin(self, *, keep_columns: bool = False) -> None:
         self._generation += 1
@@ -138,7 +141,10 @@ class PayloadTableModel(QAbstractTableModel):
         self._count = 0
         if not keep_columns:
             self._columns = []
-        self.pages.begin(None)
+        for pages in (self._rows, self._fields):
+            pages.begin(None)
+        # The entries of an object are no rows: it is shown as its fields and their values.
+        self.pages = self._fields if self._ref is not None and self._ref["type"] == "object" else self._rows
         self.endResetModel()
         if self._ref is None:
             return
@@ -153,7 +159,7 @@ class PayloadTableModel(QAbstractTableModel):
 
     def _know(self, page: Page) -> None:
         self.beginResetModel()
-        self._columns = list(page.get("columns") or ())
+        self._columns = [None, ""] if self.pages is self._fields else list(page.get("columns") or ())
         self._count = int(page["count"])
         self.endResetModel()
         self.columns_known.emit()
@@ -164,14 +170,22 @@ class PayloadTableModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(self._columns) - 1), [])
 
 
+def _cell(row: Mapping[str, Any], column: str | None) -> Mapping[str, Any] | None:
+    """The cell of a row: an entry of an object is a row of one cell itself."""
+    if "cells" not in row:
+        return row
+    cells: Mapping[str, Mapping[str, Any]] = row["cells"]
+    return cells.get(column or "")
+
+
 def _cell_text(cell: Mapping[str, Any]) -> str:
     kind, count = cell["type"], cell.get("count") or 0
     if kind == "object":
         return f"{{{count:,}}}"
     if kind == "array":
         return f"[{count:,}]"
-    if kind == "string":
-        return str(cell.get("value", "")).replace("\n", " ")
+    if kind in ("string", "key"):
+        return str(cell.get("value", cell.get("preview", ""))).replace("\n", " ")
     return value_text(kind, cell.get("value"))
 
 
@@ -195,7 +209,7 @@ class TableDelegate(QStyledItemDelegate):
             return
         kind = index.data(Role.TYPE)
         painter.setFont(font)
-        painter.setPen(theme.color("text" if kind == "string" else COLORS.get(kind, "text3")))
+        painter.setPen(theme.color({"string": "text", "key": "jKey"}.get(kind) or COLORS.get(kind, "text3")))
         body = rect.adjusted(PADDING, 0, -PADDING, -1)
         side = index.data(Qt.ItemDataRole.TextAlignmentRole) or Qt.AlignmentFlag.AlignLeft
         shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, body.width())
@@ -341,4 +355,6 @@ class PayloadTable(QTableView):
             words = [title, *(str(self.table.index(row, column).data()) for row in rows)]
             width = max(metrics.horizontalAdvance(word[:60]) for word in words) + 2 * PADDING + 4
             self.setColumnWidth(column, max(_NARROWEST, min(_WIDEST, width)))
+        last = self.table.columnCount() - 1
+        self.horizontalHeader().setStretchLastSection(last >= 0 and not self.table.is_numeric(last))
         self._fitted = bool(rows)

@@ -248,7 +248,7 @@ class PayloadTreeModel(QAbstractItemModel):
     def _came(self, node: _Node, page: Page) -> None:
         node.fetching = False
         children = [
-            _Node(node, row, item["key"], item["type"], item.get("count") or 0, item.get("value"))
+            _Node(node, row, item["key"], item["type"], item.get("count") or 0, item.get("value", item.get("preview")))
             for row, item in enumerate(page["items"])
         ]
         for child in children:

@@ -128,7 +128,7 @@ class ProblemsDelegate(QStyledItemDelegate):
         first = QRect(left, rect.top() + 5, width, 18)
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         place, small = index.data(Role.PLACE), theme.font("ui", 11.5, 500)
-        taken = min(QFontMetrics(small).horizontalAdvance(place), width // 2) if place else 0
+        taken = min(QFontMetrics(small).horizontalAdvance(place) + 2, width // 2) if place else 0
         bold = theme.font("ui", 12.5, 600)
         painter.setFont(bold)
         painter.setPen(theme.color("text"))

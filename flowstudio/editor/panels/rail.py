@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from flowstudio.editor.panels.controls import Pane, rule
@@ -52,6 +52,32 @@ class Rail(Pane):
         self.settings.clicked.connect(self.settings_asked)
         column.addWidget(self.settings, 0, Qt.AlignmentFlag.AlignHCenter)
         self.buttons["flows"].setChecked(True)
+        self._edge = _Edge(themes, self)
+        self._group.buttonToggled.connect(self._move_edge)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._move_edge()
+
+    def _move_edge(self) -> None:
+        button = self._group.checkedButton()
+        if button is not None:
+            self._edge.setGeometry(0, button.y() + 11, 3, button.height() - 22)
+
+
+class _Edge(QWidget):
+    """The bar at the window's edge beside the page that is on."""
+
+    def __init__(self, themes: Themes, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._themes = themes
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._themes.current.color("accent"))
+        painter.drawRoundedRect(QRectF(-2, 0, 5, self.height()), 2, 2)
 
 
 class RailButton(QToolButton):
@@ -85,15 +111,6 @@ class RailButton(QToolButton):
         self.toggled.connect(self._toggled)
         themes.changed.connect(self._dress)
         self._dress()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        super().paintEvent(event)
-        if self.isChecked():
-            painter = QPainter(self)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._themes.current.color("accent"))
-            painter.drawRoundedRect(QRectF(0, 12, 3, self.height() - 24), 1.5, 1.5)
 
     def _toggled(self) -> None:
         self._dress()

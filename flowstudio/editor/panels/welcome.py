@@ -70,13 +70,11 @@ class Welcome(Pane):
         column.setSpacing(0)
         column.addWidget(text_label("Build your first flow", "display"))
         column.addSpacing(8)
-        column.addWidget(
-            text_label(
-                "Pick an example. It comes with sample data, so you can run it straight away without any account.",
-                "lead",
-                "muted",
-            )
+        self._lead = text_label(
+            "Pick an example. It comes with sample data, so you can run it straight away without any account.",
+            tone="muted",
         )
+        column.addWidget(self._lead)
         column.addSpacing(28)
         cards = QGridLayout()
         cards.setHorizontalSpacing(18)
@@ -125,6 +123,8 @@ class Welcome(Pane):
             keys.addLayout(_key_hint(key, what, more), 0, place)
             keys.setColumnStretch(place, 1)
         column.addStretch(1)
+        themes.changed.connect(self._dress)
+        self._dress()
 
     def show_recent(self, paths: Sequence[Path]) -> None:
         """Offers the files that were open last."""
@@ -144,6 +144,9 @@ class Welcome(Pane):
         """Puts the keyboard on the first example: Enter opens and runs it."""
         if self.cards:
             self.cards[0].button.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _dress(self) -> None:
+        self._lead.setFont(self._themes.current.font("ui", 15))
 
     def _bar(self, actions: Actions) -> QWidget:
         bar = Pane("panel", self)

@@ -1,0 +1,207 @@
+"""What the window says and asks in sheets of its own, and the sentence about a run in the status bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from flowstudio import __version__
+from flowstudio.editor.actions import SECTIONS, Actions, shown_key
+from flowstudio.editor.panels.controls import TextButton, key_cap, text_label
+from flowstudio.editor.panels.problems import ProblemsPane
+from flowstudio.editor.panels.rail import paint_mark
+from flowstudio.editor.panels.timeline import duration_text
+from flowstudio.editor.playback import Playback
+from flowstudio.editor.theme import Themes
+from flowstudio.errors import Problem
+from flowstudio.flow.model import Flow
+
+_CANVAS_KEYS = (
+    ("Tab", "Add a step after the selection"),
+    ("C", "Connect: arrows choose, Enter wires"),
+    ("Arrows", "Move along the wires"),
+    ("Ctrl+Arrows", "Nudge"),
+    ("F2", "Rename"),
+    ("D", "Disable or enable"),
+    ("N", "Note"),
+    ("Ctrl+D", "Duplicate"),
+    ("Delete", "Delete and join the neighbours"),
+    ("F", "Frame the selection"),
+    ("Home", "Frame all"),
+    ("Enter", "Settings of the step"),
+    ("F6", "Next pane"),
+    ("F7", "Next change"),
+)
+
+
+class Question(QDialog):
+    """One sentence what, one sentence why, and buttons that carry the answer. The last button is the safe one."""
+
+    def __init__(self, what: str, why: str, answers: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("FlowStudio")
+        self.answer = answers[-1]
+        self.setMinimumWidth(420)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 18)
+        column.setSpacing(8)
+        title = text_label(what, "title")
+        title.setWordWrap(True)
+        column.addWidget(title)
+        told = text_label(why, tone="muted")
+        told.setWordWrap(True)
+        told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        column.addWidget(told)
+        column.addSpacing(10)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        self.buttons: dict[str, QPushButton] = {}
+        for place, answer in enumerate(reversed(answers)):
+            button = QPushButton(answer, self)
+            if place == len(answers) - 1:
+                button.setProperty("kind", "primary")
+                button.setDefault(True)
+            button.clicked.connect(lambda _=False, answer=answer: self._give(answer))
+            row.addWidget(button)
+            self.buttons[answer] = button
+        column.addLayout(row)
+
+    def _give(self, answer: str) -> None:
+        self.answer = answer
+        self.accept()
+
+
+def ask(what: str, why: str, answers: Sequence[str], parent: QWidget) -> str:
+    """Asks, and gives the answer; closing the sheet is the last one."""
+    question = Question(what, why, answers, parent)
+    question.exec()
+    question.deleteLater()
+    return question.answer
+
+
+def tell(what: str, why: str, parent: QWidget) -> None:
+    """Says something that needs to be seen."""
+    ask(what, why, ("Close",), parent)
+
+
+def show_file_problems(path: Path, problems: Sequence[Problem], themes: Themes, parent: QWidget) -> None:
+    """Says why a file could not be opened: every fault with its place and what to do."""
+    sheet = QDialog(parent)
+    sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    sheet.setWindowTitle("Not opened")
+    sheet.resize(640, 320)
+    column = QVBoxLayout(sheet)
+    column.setContentsMargins(20, 18, 20, 16)
+    column.setSpacing(10)
+    column.addWidget(text_label(f"{path.name} was not opened", "title"))
+    where = text_label(str(path), "hint")
+    where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    column.addWidget(where)
+    pane = ProblemsPane(lambda step: step, themes, sheet)
+    pane.show_problems(problems)
+    column.addWidget(pane, 1)
+    close = TextButton(themes, "Close", kind="primary")
+    close.clicked.connect(sheet.accept)
+    column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+    sheet.open()
+
+
+def show_keys(actions: Actions, themes: Themes, parent: QWidget) -> None:
+    """Lists the keys."""
+    sheet = QDialog(parent)
+    sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    sheet.setWindowTitle("Keys")
+    column = QVBoxLayout(sheet)
+    column.setContentsMargins(24, 20, 24, 18)
+    column.setSpacing(14)
+    column.addWidget(text_label("Keys", "title"))
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(16)
+    grid.setVerticalSpacing(6)
+    column.addLayout(grid)
+    told = [
+        (shown_key(action), action.text().rstrip("…"))
+        for section in SECTIONS
+        for _, action in actions.of(section)
+        if shown_key(action)
+    ]
+    half = (len(told) + len(_CANVAS_KEYS) + 1) // 2
+    for place, (key, words) in enumerate((*told, *_CANVAS_KEYS)):
+        row, side = place % half, place // half
+        grid.addWidget(key_cap(key), row, side * 2, Qt.AlignmentFlag.AlignRight)
+        grid.addWidget(text_label(words), row, side * 2 + 1)
+    close = TextButton(themes, "Close", kind="primary")
+    close.setDefault(True)
+    close.clicked.connect(sheet.accept)
+    column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+    sheet.open()
+
+
+def show_about(themes: Themes, parent: QWidget) -> None:
+    """Says what this program is."""
+    sheet = QDialog(parent)
+    sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    sheet.setWindowTitle("About FlowStudio")
+    column = QVBoxLayout(sheet)
+    column.setContentsMargins(28, 24, 28, 20)
+    column.setSpacing(10)
+    row = QHBoxLayout()
+    row.setSpacing(16)
+    row.addWidget(_Mark(sheet), 0, Qt.AlignmentFlag.AlignTop)
+    words = QVBoxLayout()
+    words.setSpacing(3)
+    words.addWidget(text_label("FlowStudio", "title"))
+    words.addWidget(text_label(f"Version {__version__}", "hint"))
+    words.addSpacing(6)
+    described = text_label(
+        "Design integration flows, run them with every payload visible, and deploy them to many customers.",
+        tone="muted",
+    )
+    described.setWordWrap(True)
+    described.setMinimumWidth(300)
+    words.addWidget(described)
+    words.addWidget(text_label("Apache License 2.0. Inter and JetBrains Mono: SIL Open Font License.", "hint"))
+    row.addLayout(words, 1)
+    column.addLayout(row)
+    close = TextButton(themes, "Close", kind="primary")
+    close.setDefault(True)
+    close.clicked.connect(sheet.accept)
+    column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
+    sheet.open()
+
+
+class _Mark(QWidget):
+    """The program's mark, large."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedSize(QSize(52, 52))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        paint_mark(QPainter(self), QRectF(self.rect()))
+
+
+def run_sentence(playback: Playback, flow: Flow) -> tuple[str, str, str]:
+    """What the status bar says of the run on show: words, tone, icon."""
+    run = f"Run {playback.number}"
+    match playback.status:
+        case "succeeded":
+            return f"{run} finished in {duration_text(playback.duration_ms or 0.0)}", "ok", "check-circle-fill"
+        case "failed":
+            error = playback.error or {}
+            step = error.get("step")
+            if step in flow.steps:
+                return f"{run} failed at {flow.title_of(str(step))}", "err", "warning-circle-fill"
+            return f"{run} failed. {error.get('message', '')}".strip(), "err", "warning-circle-fill"
+        case "stopped":
+            return f"{run} was stopped", "muted", "stop-circle"
+        case "starting":
+            return f"{run} starts", "run", "arrows-clockwise"
+        case "running" | "paused":
+            return f"{run} is running", "run", "arrows-clockwise"
+        case _:
+            return "", "muted", ""

@@ -1,0 +1,902 @@
+"""The window: arranges rail, toolbar, tabs, panes and status bar around the open flows, and answers the commands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from flowstudio.editor.actions import Actions, shown_key
+from flowstudio.editor.desk import Desk, Surround
+from flowstudio.editor.panels import about, status, toolbar
+from flowstudio.editor.panels.capture import CaptureBar
+from flowstudio.editor.panels.command_palette import CommandPalette, Offer
+from flowstudio.editor.panels.controls import IconButton, Pane, rule
+from flowstudio.editor.panels.data import HEIGHT as DATA_HEIGHT
+from flowstudio.editor.panels.export import ExportSheet
+from flowstudio.editor.panels.inspector import WIDTH as INSPECTOR_WIDTH
+from flowstudio.editor.panels.palette import Palette
+from flowstudio.editor.panels.rail import WIDTH as RAIL_WIDTH
+from flowstudio.editor.panels.rail import Rail
+from flowstudio.editor.panels.samples import SampleSheet, sample_menu, sample_title
+from flowstudio.editor.panels.settings import SettingsSheet
+from flowstudio.editor.panels.status import StatusBar
+from flowstudio.editor.panels.tabs import Tabs
+from flowstudio.editor.panels.toolbar import Toolbar
+from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
+from flowstudio.editor.preferences import Preferences
+from flowstudio.editor.workspace import Sample
+from flowstudio.errors import FileError, FlowStudioError
+from flowstudio.flow.files import read_flow, read_payload
+from flowstudio.flow.model import Flow
+
+NARROW: Final = 1500
+"""Below this width the palette is narrower and the inspector lies over the canvas."""
+
+PALETTE_WIDTH: Final = 240
+PALETTE_WIDTH_NARROW: Final = 200
+FILTER: Final = "Flows (*.flow.json);;JSON files (*.json);;All files (*)"
+
+
+class RecentFiles(Protocol):
+    """The flows that were open last (see stores/views)."""
+
+    def add(self, path: Path) -> None: ...
+    def paths(self) -> Sequence[Path]: ...
+
+
+class EditorWindow(QMainWindow):
+    """The one window. It owns no flow: each is a desk of its own, and the desk in front is shown."""
+
+    painted = Signal()
+    """The canvas was painted for the first time."""
+
+    def __init__(
+        self,
+        shared: Surround,
+        preferences: Preferences,
+        recent: RecentFiles,
+        examples: Sequence[Path] = (),
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._shared, self._preferences, self._recent = shared, preferences, recent
+        self._examples = tuple(examples)
+        self._desks: list[Desk] = []
+        self._front: Desk | None = None
+        self._inspector_pinned = preferences.flag("inspector_pinned")
+        self._inspector_asked = False
+        self._overlaid = False
+        self._awake = False
+        self._sized = False
+        self.setWindowTitle("FlowStudio")
+        self.setObjectName("editor")
+        self.setMinimumSize(960, 600)
+        self.actions_: Final = Actions(self, shared.themes)
+        self._build()
+        self._connect()
+        self._restore_sizes()
+        self._show_front()
+
+    @property
+    def desks(self) -> Sequence[Desk]:
+        """The open flows, in the order of their tabs."""
+        return self._desks
+
+    @property
+    def desk(self) -> Desk | None:
+        """The flow in front; None while the welcome page is shown."""
+        return self._front
+
+    def _build(self) -> None:
+        themes = self._shared.themes
+        root = Pane("app")
+        self.setCentralWidget(root)
+        across = QHBoxLayout(root)
+        across.setContentsMargins(0, 0, 0, 0)
+        across.setSpacing(0)
+        self.rail = Rail(themes, root)
+        across.addWidget(self.rail)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        across.addLayout(column, 1)
+        self.pages = QStackedWidget(root)
+        column.addWidget(self.pages, 1)
+        self.status = StatusBar(themes, root)
+        column.addWidget(self.status)
+        self.welcome: Welcome | None = None
+        self.editor = QWidget(self.pages)
+        self.pages.addWidget(self.editor)
+        inner = QVBoxLayout(self.editor)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(0)
+        self.toolbar = Toolbar(self.actions_, themes, self.editor)
+        inner.addWidget(self.toolbar)
+        self.rows = _splitter(Qt.Orientation.Vertical, self.editor)
+        inner.addWidget(self.rows, 1)
+        self.upper = QWidget(self.rows)
+        upper = QHBoxLayout(self.upper)
+        upper.setContentsMargins(0, 0, 0, 0)
+        self.columns = _splitter(Qt.Orientation.Horizontal, self.upper)
+        upper.addWidget(self.columns)
+        self.palette_ = Palette(self._shared.registry.specs(), themes, self.columns)
+        self.palette_.setMinimumWidth(160)
+        self.palette_.model.set_folded(self._preferences.texts("palette_folded"))
+        self.centre = QWidget(self.columns)
+        self.centre.setMinimumWidth(320)
+        centre = QVBoxLayout(self.centre)
+        centre.setContentsMargins(0, 0, 0, 0)
+        centre.setSpacing(0)
+        self.tabs = Tabs(themes, self.centre)
+        centre.addWidget(self.tabs)
+        self.canvases = QStackedWidget(self.centre)
+        centre.addWidget(self.canvases, 1)
+        self.inspector_pane = Pane("panel", self.columns)
+        self.inspector_pane.setMinimumWidth(280)
+        beside = QHBoxLayout(self.inspector_pane)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(0)
+        self._inspector_edge = rule("v", self.inspector_pane)
+        self.inspectors = QStackedWidget(self.inspector_pane)
+        beside.addWidget(self._inspector_edge)
+        beside.addWidget(self.inspectors, 1)
+        self.pin = IconButton(themes, "push-pin", "Keep the inspector open", size=14, side=26, parent=self.upper)
+        self.pin.setCheckable(True)
+        self.pin.setChecked(self._inspector_pinned)
+        self.pin.hide()
+        for place, widget in enumerate((self.palette_, self.centre, self.inspector_pane)):
+            self.columns.addWidget(widget)
+            self.columns.setStretchFactor(place, 1 if place == 1 else 0)
+        self.datas = QStackedWidget(self.rows)
+        self.rows.addWidget(self.upper)
+        self.rows.addWidget(self.datas)
+        self.rows.setStretchFactor(0, 1)
+        self.capture = CaptureBar(themes, self.centre)
+        self.commands: CommandPalette | None = None
+
+    def _connect(self) -> None:
+        answers: dict[str, Callable[[], object]] = {
+            "new": self.new_flow,
+            "open": self.ask_open,
+            "save": self.save,
+            "save_as": self.save_as,
+            "export": self.export,
+            "close_tab": self.close_front,
+            "welcome": self.show_welcome,
+            "settings": self.open_settings,
+            "quit": self.close,
+            "undo": self._undo,
+            "redo": self._redo,
+            "find": lambda: self.open_commands("@"),
+            "run": lambda: self._with(lambda desk: desk.running.run()),
+            "restart": lambda: self._with(lambda desk: desk.running.restart()),
+            "stop": lambda: self._with(lambda desk: desk.running.stop()),
+            "capture": lambda: self._with(lambda desk: desk.running.capture()),
+            "edit_sample": self.edit_sample,
+            "restart_engine": self._restart_engine,
+            "palette": self._toggle_palette,
+            "data": self._toggle_data,
+            "inspector": self._toggle_inspector,
+            "frame_all": lambda: self._with(lambda desk: desk.canvas.frame_all()),
+            "problems": lambda: self._show_left("problems"),
+            "log": lambda: self._show_left("log"),
+            "theme": self.switch_theme,
+            "reset_layout": self.reset_layout,
+            "next_pane": lambda: self._go_pane(1),
+            "previous_pane": lambda: self._go_pane(-1),
+            "next_tab": lambda: self._go_tab(1),
+            "previous_tab": lambda: self._go_tab(-1),
+            "commands": lambda: self.open_commands(""),
+            "keys": lambda: about.show_keys(self.actions_, self._shared.themes, self),
+            "about": lambda: about.show_about(self._shared.themes, self),
+        }
+        for name, answer in answers.items():
+            self.actions_[name].triggered.connect(lambda _=False, answer=answer: answer())
+        for key, by in (("F7", 1), ("Shift+F7", -1)):
+            QShortcut(QKeySequence(key), self, lambda by=by: self._with(lambda desk: desk.data.go_change(by)))
+        for key, by in (("Ctrl+Alt+Left", -1), ("Ctrl+Alt+Right", 1)):
+            QShortcut(QKeySequence(key), self, lambda by=by: self._with(lambda desk: desk.data.go_visit(by)))
+        self.toolbar.menu_asked.connect(self._open_menu)
+        self.toolbar.sample_asked.connect(self._open_samples)
+        self.rail.page_chosen.connect(lambda _: self._show_front())
+        self.rail.settings_asked.connect(self.open_settings)
+        self.rail.home_asked.connect(self.show_welcome)
+        self.palette_.added.connect(self._add_component)
+        self.palette_.folded.connect(self._folded)
+        self.tabs.chosen.connect(self._tab_chosen)
+        self.tabs.close_asked.connect(self._close_asked)
+        self.tabs.moved.connect(self._tab_moved)
+        self.tabs.new_asked.connect(self.new_flow)
+        self.capture.given_up.connect(lambda: self._with(lambda desk: desk.running.unlisten()))
+        self.status.problems_asked.connect(lambda: self._show_left("problems"))
+        self.status.engine_asked.connect(self._restart_engine)
+        self.pin.toggled.connect(self._pin_inspector)
+        self._shared.engine.state_changed.connect(self.status.show_engine)
+        self._shared.engine.crashed.connect(
+            lambda sentence: self.status.mention(sentence, "err", "warning-circle-fill")
+        )
+        self.upper.installEventFilter(self)
+        self.centre.installEventFilter(self)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._focus_changed)
+
+    def new_flow(self) -> Desk:
+        """Opens a tab with an empty flow."""
+        desk = Desk(self._shared, self)
+        desk.document.new()
+        self._take_in(desk)
+        desk.canvas.setFocus()
+        return desk
+
+    def open_example(self, path: Path) -> Desk:
+        """Opens a copy of an example: the example itself is never changed, saving asks for a place."""
+        desk = Desk(self._shared, self)
+        desk.document.new(read_flow(path).flow, example=path)
+        desk.is_example = True
+        self._take_in(desk)
+        return desk
+
+    def open_file(self, path: Path) -> Desk | None:
+        """Opens a file in a tab, or goes to the tab where it is open; None when it cannot be read."""
+        path = Path(os.path.abspath(path))
+        for desk in self._desks:
+            if desk.document.path == path:
+                self._bring(desk)
+                return desk
+        desk = Desk(self._shared, self)
+        try:
+            desk.open(path)
+        except FileError as error:
+            desk.deleteLater()
+            about.show_file_problems(path, error.problems, self._shared.themes, self)
+            return None
+        self._recent.add(path)
+        alone = self._desks[0] if len(self._desks) == 1 else None
+        self._take_in(desk)
+        if (
+            alone is not None
+            and alone.document.path is None
+            and not alone.document.is_modified
+            and not alone.document.flow.steps
+        ):
+            self._let_go(alone)
+        return desk
+
+    def recover(self, flow: Flow, path: Path | None) -> Desk:
+        """Opens what an editor that was ended left unsaved."""
+        desk = Desk(self._shared, self)
+        desk.document.recover(flow, path)
+        self._take_in(desk)
+        desk.document.keep_for_recovery()
+        return desk
+
+    def ask_open(self) -> None:
+        """Lets a person choose files."""
+        folder = (
+            self._front.document.path.parent if self._front is not None and self._front.document.path else Path.cwd()
+        )
+        chosen, _ = QFileDialog.getOpenFileNames(self, "Open flows", str(folder), FILTER)
+        for name in chosen:
+            self.open_file(Path(name))
+
+    def save(self) -> bool:
+        """Saves the flow in front; asks for a place where it has none. False when it was not saved."""
+        desk = self._front
+        if desk is None:
+            return False
+        if desk.document.path is None:
+            return self.save_as()
+        return self._write(desk, None)
+
+    def save_as(self) -> bool:
+        """Saves the flow in front to a place that a person chooses."""
+        desk = self._front
+        if desk is None:
+            return False
+        document = desk.document
+        folder = document.path.parent if document.path is not None else Path.cwd()
+        proposed = document.path or folder / f"{_slug(document.flow.name)}.flow.json"
+        name, _ = QFileDialog.getSaveFileName(self, "Save flow", str(proposed), FILTER)
+        if not name:
+            return False
+        path = Path(name)
+        return self._write(desk, path if path.name.endswith(".json") else path.with_name(f"{path.name}.flow.json"))
+
+    def _write(self, desk: Desk, path: Path | None) -> bool:
+        samples = desk.document.samples_path if desk.document.path is None else None
+        try:
+            if path is None and desk.document.changed_on_disk():
+                answer = about.ask(
+                    "This file was changed by another program",
+                    "Saving writes your version over it.",
+                    ("Save anyway", "Cancel"),
+                    self,
+                )
+                if answer != "Save anyway":
+                    return False
+            desk.document.save(path)
+        except FlowStudioError as error:
+            about.tell("The flow was not saved", str(error), self)
+            return False
+        if samples is not None and desk.document.path is not None:
+            desk.document.bring_samples(samples)
+        if desk.document.path is not None:
+            self._recent.add(desk.document.path)
+        self.status.mention("Saved", "muted", "cloud-check")
+        return True
+
+    def export(self) -> None:
+        """Opens the sheet that publishes a template version."""
+        if self._front is not None:
+            sheet = ExportSheet(self._front.document, self._shared.registry, self._shared.themes, self)
+            sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            sheet.exported.connect(lambda path: self.status.mention(f"Exported {path}", "ok", "check-circle-fill"))
+            sheet.open()
+
+    def close_front(self) -> bool:
+        """Closes the tab in front; False when it stays."""
+        return self._front is None or self._close(self._front)
+
+    def show_welcome(self) -> None:
+        """Shows the welcome page; the open flows stay open."""
+        if self.welcome is None:
+            examples = [ExampleFlow(path, read_flow(path).flow) for path in self._examples]
+            self.welcome = Welcome(examples, self._shared.registry, self.actions_, self._shared.themes, self.pages)
+            self.welcome.example_opened.connect(self._open_and_run)
+            self.welcome.recent_opened.connect(self._open_recent)
+            self.pages.addWidget(self.welcome)
+        self.welcome.show_recent(self._recent.paths())
+        self.pages.setCurrentWidget(self.welcome)
+        self.status.hide()
+        self._enable()
+        self.setWindowTitle("FlowStudio")
+        self.status.say("")
+        self.welcome.focus_first()
+
+    def wake(self) -> None:
+        """Does what the first paint need not wait for: starts the engine, fills the inspector, looks for problems."""
+        if self._awake:
+            return
+        self._awake = True
+        self._shared.engine.start()
+        for desk in self._desks:
+            desk.inspector.wake()
+
+    def _take_in(self, desk: Desk) -> None:
+        desk.furnish()
+        self._desks.append(desk)
+        self.canvases.addWidget(desk.canvas)
+        self.inspectors.addWidget(desk.inspector)
+        self.datas.addWidget(desk.data)
+        desk.said.connect(self._said)
+        desk.face_changed.connect(self._faces_changed)
+        desk.problems_changed.connect(self._problems_changed)
+        desk.playback.status_changed.connect(self._status_changed)
+        desk.workspace.sample_changed.connect(self._sample_changed)
+        desk.workspace.selection_changed.connect(self._selection_changed)
+        desk.running.listening.connect(self._listening)
+        desk.running.captured.connect(self._captured)
+        desk.document.undo_stack.indexChanged.connect(self._enable)
+        if self._awake:
+            desk.inspector.wake()
+        self._bring(desk)
+
+    def _bring(self, desk: Desk) -> None:
+        self._front = desk
+        self.canvases.setCurrentWidget(desk.canvas)
+        self.inspectors.setCurrentWidget(desk.inspector)
+        self.datas.setCurrentWidget(desk.data)
+        self.tabs.fill([each.face for each in self._desks], self._desks.index(desk))
+        self._show_front()
+
+    def _let_go(self, desk: Desk) -> None:
+        place = self._desks.index(desk)
+        desk.close()
+        self._desks.remove(desk)
+        for stack, widget in ((self.canvases, desk.canvas), (self.inspectors, desk.inspector), (self.datas, desk.data)):
+            stack.removeWidget(widget)
+            widget.deleteLater()
+        desk.deleteLater()
+        if self._front is desk:
+            self._front = None
+            if self._desks:
+                self._bring(self._desks[min(place, len(self._desks) - 1)])
+                return
+        self.tabs.fill([each.face for each in self._desks], self._desks.index(self._front) if self._front else -1)
+        self._show_front()
+
+    def _close(self, desk: Desk) -> bool:
+        if desk.document.would_lose:
+            self._bring(desk)
+            name = desk.document.flow.name
+            answer = about.ask(
+                f"Save the changes to “{name}”?", "They are lost otherwise.", ("Save", "Discard", "Cancel"), self
+            )
+            if answer == "Cancel" or (answer == "Save" and not self.save()):
+                return False
+        self._let_go(desk)
+        return True
+
+    def _show_front(self) -> None:
+        if self._front is None:
+            self.show_welcome()
+            return
+        self.pages.setCurrentWidget(self.editor)
+        self.status.show()
+        self.rail.buttons["flows"].setChecked(True)
+        self._faces_changed()
+        self._problems_changed()
+        self._sample_changed()
+        self._listening(self._front.running.addresses)
+        self._status_changed(self._front.playback.status)
+        self._place_inspector()
+        self._enable()
+
+    def open_settings(self) -> None:
+        """Opens the settings."""
+        sheet = SettingsSheet(self._preferences, self._shared.themes, self)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.open()
+
+    def switch_theme(self) -> None:
+        """Dark becomes light and light dark."""
+        chosen = "light" if self._shared.themes.current.dark else "dark"
+        self._preferences.set("theme", chosen)
+        self._preferences.write()
+        self._shared.themes.set("light" if chosen == "light" else "dark")
+
+    def edit_sample(self) -> None:
+        """Opens the payload that Run starts with as JSON."""
+        desk = self._front
+        if desk is None:
+            return
+        sample = desk.running.sample(desk.running.trigger())
+        payload = sample.payload
+        if sample.kind == "file" and sample.path is not None:
+            try:
+                payload = read_payload(sample.path)
+            except FileError as error:
+                self._said(f"The sample cannot be read. {error}", "warn")
+                return
+        title = sample.title if sample.kind != "none" else "null"
+        sheet = SampleSheet(title, payload, self._shared.themes, self)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+
+        def use() -> None:
+            name = title if sample.kind in ("file", "captured", "edited") else "payload"
+            desk.workspace.choose_sample(Sample("edited", name, sheet.payload, sample.meta, sample.trigger))
+
+        sheet.accepted.connect(use)
+        sheet.open()
+
+    def open_commands(self, text: str = "") -> None:
+        """Opens the command palette."""
+        if self.commands is None:
+            self.commands = CommandPalette(self._shared.themes, self.centralWidget())
+        self.commands.open(self._offers(), text)
+
+    def reset_layout(self) -> None:
+        """Gives the panes the sizes they came with."""
+        for name in ("columns", "columns_narrow", "rows"):
+            self._preferences.set(name, None)
+        self._pin_inspector(False)
+        self.pin.setChecked(False)
+        self.palette_.show()
+        self.datas.show()
+        self.inspector_pane.show()
+        self._restore_sizes()
+        self._place_inspector()
+        self._enable()
+
+    def _offers(self) -> Iterator[Offer]:
+        for command, action in self.actions_.offered():
+            yield Offer(
+                action.text(),
+                "Commands",
+                command.icon or "caret-right",
+                action.trigger,
+                command.hint,
+                shown_key(action),
+            )
+        desk = self._front
+        if desk is None or self.pages.currentWidget() is not self.editor:
+            return
+        flow = desk.document.flow
+        registry, theme = self._shared.registry, self._shared.themes.current
+        for key, step in flow.steps.items():
+            known = registry.spec(step.component) if registry.knows(step.component) else None
+            yield Offer(
+                flow.title_of(key),
+                "Steps",
+                known.icon if known is not None else "cube",
+                lambda key=key: self._go_step(key),  # type: ignore[misc] # mypy cannot tell a lambda's default
+                f"{known.title if known is not None else step.component} · {key}",
+                color=theme.category(known.category) if known is not None else "text2",
+            )
+        for spec in registry.specs():
+            yield Offer(
+                f"Add {spec.title}",
+                "Add a step",
+                spec.icon,
+                lambda name=spec.name: self._add_component(name),  # type: ignore[misc]
+                " ".join((spec.category, *spec.aliases)),
+                color=theme.category(spec.category),
+            )
+
+    def _go_step(self, step: str) -> None:
+        if self._front is not None:
+            self._front.workspace.select([step])
+            self._front.canvas.reveal(step)
+            self._front.canvas.setFocus()
+
+    def _with(self, do: Callable[[Desk], object]) -> None:
+        if self._front is not None and self.pages.currentWidget() is self.editor:
+            do(self._front)
+
+    def _undo(self) -> None:
+        self._with(lambda desk: desk.document.undo_stack.undo())
+
+    def _redo(self) -> None:
+        self._with(lambda desk: desk.document.undo_stack.redo())
+
+    def _add_component(self, name: str) -> None:
+        if self._front is None:
+            self.new_flow()
+        if self._front is not None:
+            self._front.canvas.add_component(name)
+
+    def _open_and_run(self, path: Any) -> None:
+        desk = self.open_example(path)
+        desk.running.run()
+
+    def _open_recent(self, path: Any) -> None:
+        self.open_file(path)
+
+    def _restart_engine(self) -> None:
+        self._shared.engine.restart()
+
+    def _show_left(self, view: str) -> None:
+        if self._front is not None:
+            self.datas.show()
+            self._front.data.show_left(view)
+            self._enable()
+
+    def _open_menu(self, button: Any) -> None:
+        menu = toolbar.main_menu(self.actions_, self._recent_menu(), self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
+
+    def _recent_menu(self) -> QMenu:
+        menu = QMenu("Open recent", self)
+        for path in self._recent.paths():
+            menu.addAction(f"{path.name}    {path.parent}").triggered.connect(
+                lambda _=False, path=path: self.open_file(path)
+            )
+        menu.setEnabled(bool(menu.actions()))
+        return menu
+
+    def _open_samples(self, button: Any) -> None:
+        desk = self._front
+        if desk is None:
+            return
+        trigger = desk.running.trigger()
+        menu = sample_menu(
+            desk.running.samples(trigger),
+            desk.workspace.captured,
+            desk.running.sample(trigger),
+            desk.workspace.choose_sample,
+            [self.actions_["edit_sample"], self.actions_["capture"]],
+            self,
+        )
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
+
+    def _said(self, sentence: str, tone: str) -> None:
+        icon = {"err": "warning-circle-fill", "warn": "warning-fill", "ok": "check-circle-fill"}.get(tone, "")
+        if tone == "muted":
+            self.status.mention(sentence, tone, icon)
+        else:
+            self.status.say(sentence, tone, icon)
+
+    def _faces_changed(self) -> None:
+        if len(self._desks) == self.tabs.bar.count():
+            for place, each in enumerate(self._desks):
+                self.tabs.set_face(place, each.face)
+        desk = self._front
+        if desk is None:
+            return
+        document = desk.document
+        self.toolbar.place.show_flow(document.flow.name, document.path, example=desk.is_example)
+        self.status.show_file(document.saved_at, modified=document.is_modified, has_file=document.path is not None)
+        mark = "• " if document.is_modified else ""
+        self.setWindowTitle(f"{mark}{document.flow.name} – FlowStudio")
+        self._enable()
+
+    def _problems_changed(self) -> None:
+        if self._front is not None:
+            errors = sum(problem.severity == "error" for problem in self._front.problems)
+            self.status.show_problems(errors, len(self._front.problems) - errors)
+
+    def _sample_changed(self) -> None:
+        if self._front is not None:
+            self.toolbar.show_sample(sample_title(self._front.running.sample(self._front.running.trigger())))
+
+    def _status_changed(self, _: str) -> None:
+        desk = self._front
+        if desk is None:
+            return
+        playback = desk.playback
+        self.toolbar.show_status(playback.status)
+        words, tone, icon = about.run_sentence(playback, desk.document.flow)
+        self.status.say(words, tone, icon)
+        self._enable()
+
+    def _listening(self, addresses: Any) -> None:
+        desk = self._front
+        self.capture.await_at(desk.running.addresses if desk is not None else {})
+        self._place_capture()
+
+    def _captured(self, sample: Any) -> None:
+        self.status.mention(f"Captured {sample.title}. Run starts with it.", "ok", "check-circle-fill")
+        self._sample_changed()
+
+    def _folded(self, groups: Any) -> None:
+        self._preferences.set("palette_folded", sorted(groups))
+
+    def _tab_chosen(self, place: int) -> None:
+        if 0 <= place < len(self._desks):
+            self._bring(self._desks[place])
+
+    def _tab_moved(self, here: int, there: int) -> None:
+        self._desks.insert(there, self._desks.pop(here))
+
+    def _close_asked(self, place: int) -> None:
+        if 0 <= place < len(self._desks):
+            self._close(self._desks[place])
+
+    def _go_tab(self, by: int) -> None:
+        if self._front is not None and len(self._desks) > 1:
+            self._bring(self._desks[(self._desks.index(self._front) + by) % len(self._desks)])
+
+    def _enable(self) -> None:
+        """Makes exactly those commands possible that can be done now."""
+        desk = self._front if self.pages.currentWidget() is self.editor else None
+        stack = desk.document.undo_stack if desk is not None else None
+        live = desk is not None and desk.playback.is_live
+        possible = {
+            "undo": stack is not None and stack.canUndo(),
+            "redo": stack is not None and stack.canRedo(),
+            "run": desk is not None and not live,
+            "restart": desk is not None and desk.playback.status != "idle",
+            "stop": live,
+            "capture": desk is not None and not live,
+        }
+        for name in ("save", "save_as", "export", "close_tab", "find", "edit_sample", "palette", "data", "inspector"):
+            possible[name] = desk is not None
+        for name in ("frame_all", "problems", "log", "reset_layout"):
+            possible[name] = desk is not None
+        for name, can in possible.items():
+            self.actions_[name].setEnabled(can)
+        undo, redo = self.actions_["undo"], self.actions_["redo"]
+        undo.setText(f"Undo {stack.undoText()}" if stack is not None and stack.canUndo() else "Undo")
+        redo.setText(f"Redo {stack.redoText()}" if stack is not None and stack.canRedo() else "Redo")
+        self.actions_["palette"].setChecked(self.palette_.isVisibleTo(self.editor))
+        self.actions_["data"].setChecked(self.datas.isVisibleTo(self.editor))
+        self.actions_["inspector"].setChecked(self.inspector_pane.isVisibleTo(self.editor))
+
+    def _toggle_palette(self) -> None:
+        self.palette_.setVisible(not self.palette_.isVisibleTo(self.editor))
+        self._enable()
+
+    def _toggle_data(self) -> None:
+        self.datas.setVisible(not self.datas.isVisibleTo(self.editor))
+        self._enable()
+
+    def _toggle_inspector(self) -> None:
+        shown = self.inspector_pane.isVisibleTo(self.editor)
+        if self._overlaid:
+            self._inspector_asked = not shown
+            if shown and self._inspector_pinned:
+                self.pin.setChecked(False)
+            self._place_inspector()
+            if not shown and self._front is not None:
+                self._front.inspector.focus_first()
+        else:
+            self.inspector_pane.setVisible(not shown)
+        self._enable()
+
+    def _pin_inspector(self, pinned: bool) -> None:
+        self._inspector_pinned = pinned
+        self._preferences.set("inspector_pinned", pinned)
+        self._place_inspector()
+
+    def _selection_changed(self) -> None:
+        self._sample_changed()
+        if self._overlaid:
+            self._inspector_asked = False
+            self._place_inspector()
+            self._uncover()
+
+    def _place_inspector(self) -> None:
+        """Puts the inspector beside the canvas, or in a narrow window over it."""
+        narrow = self.width() < NARROW
+        self.palette_.set_compact(narrow)
+        if narrow != self._overlaid:
+            self._overlaid = narrow
+            if narrow:
+                self.inspector_pane.setParent(self.upper)
+            else:
+                self.columns.addWidget(self.inspector_pane)
+                self.inspector_pane.show()
+            self._inspector_edge.setVisible(narrow)
+            self._restore_columns()
+        if not narrow:
+            self.pin.hide()
+            return
+        desk = self._front
+        wanted = desk is not None and (
+            self._inspector_pinned or self._inspector_asked or bool(desk.workspace.selection)
+        )
+        width = min(INSPECTOR_WIDTH, self.upper.width() - 200)
+        self.inspector_pane.setGeometry(self.upper.width() - width, 0, width, self.upper.height())
+        self.inspector_pane.setVisible(wanted)
+        self.inspector_pane.raise_()
+        self.pin.setVisible(wanted)
+        self.pin.move(self.upper.width() - width - 32, 44)
+        self.pin.raise_()
+
+    def _uncover(self) -> None:
+        """Pans the canvas so that the inspector does not lie on the step that it shows."""
+        desk = self._front
+        step = desk.workspace.current_step if desk is not None else None
+        item = desk.canvas.projection.steps.get(step) if desk is not None and step is not None else None
+        if desk is None or item is None or not self.inspector_pane.isVisibleTo(self.editor):
+            return
+        covered = max(0, self.centre.geometry().right() - self.inspector_pane.x())
+        desk.canvas.viewer.reveal(item.card_rect().adjusted(-12, -20, 12 + covered / desk.canvas.zoom, 36))
+
+    def _place_capture(self) -> None:
+        bar = self.capture
+        if bar.isVisibleTo(self.centre):
+            size = bar.sizeHint()
+            width = min(size.width(), self.centre.width() - 32)
+            bar.setGeometry(QRect((self.centre.width() - width) // 2, 50, width, size.height()))
+            bar.raise_()
+
+    def _restore_sizes(self) -> None:
+        geometry = self._preferences.numbers("window", 4)
+        if geometry is not None and not self.isVisible():
+            self.setGeometry(*geometry)
+        elif not self.isVisible():
+            self.resize(1440, 900)
+        kept = self._preferences.numbers("rows", 2)
+        data = kept[1] if kept is not None else DATA_HEIGHT
+        self.rows.setSizes([max(200, self.height() - toolbar.HEIGHT - status.HEIGHT - data), data])
+        self._restore_columns()
+
+    def _restore_columns(self) -> None:
+        # A splitter shares out what it is given in proportion: the middle must be what is left.
+        width = self.width() - RAIL_WIDTH
+        if self._overlaid:
+            kept = self._preferences.numbers("columns_narrow", 2)
+            palette = kept[0] if kept is not None else PALETTE_WIDTH_NARROW
+            self.columns.setSizes([palette, width - palette])
+        else:
+            kept = self._preferences.numbers("columns", 3)
+            palette, inspector = (kept[0], kept[2]) if kept is not None else (PALETTE_WIDTH, INSPECTOR_WIDTH)
+            self.columns.setSizes([palette, width - palette - inspector, inspector])
+
+    def _keep_sizes(self) -> None:
+        if self._front is not None and self.pages.currentWidget() is self.editor:
+            self._preferences.set("rows", self.rows.sizes() if self.datas.isVisible() else None)
+            if self.palette_.isVisible() and (self._overlaid or self.inspector_pane.isVisible()):
+                self._preferences.set("columns_narrow" if self._overlaid else "columns", self.columns.sizes())
+        frame = self.geometry()
+        if not (self.isMaximized() or self.isFullScreen()):
+            self._preferences.set("window", [frame.x(), frame.y(), frame.width(), frame.height()])
+        self._preferences.set("tabs", [str(desk.document.path) for desk in self._desks if desk.document.path])
+        self._preferences.write()
+
+    def _panes(self) -> list[tuple[QWidget, Callable[[], None]]]:
+        """The panes in the order of F6, each with what puts the keyboard into it."""
+        desk = self._front
+
+        def focus(widget: QWidget) -> Callable[[], None]:
+            return lambda: widget.setFocus(Qt.FocusReason.TabFocusReason)
+
+        panes: list[tuple[QWidget, Callable[[], None]]] = [(self.rail, focus(self.rail.buttons["flows"]))]
+        if desk is None or self.pages.currentWidget() is not self.editor:
+            if self.welcome is not None:
+                panes.append((self.welcome, self.welcome.focus_first))
+            return panes
+        panes.append((self.toolbar, focus(self.toolbar.run if self.toolbar.run.isEnabled() else self.toolbar.stop)))
+        if self.palette_.isVisible():
+            panes.append((self.palette_, focus(self.palette_.field)))
+        panes.append((self.tabs, focus(self.tabs.bar)))
+        panes.append((self.canvases, focus(desk.canvas)))
+        if self.inspector_pane.isVisible():
+            panes.append((self.inspector_pane, desk.inspector.focus_first))
+        if self.datas.isVisible():
+            panes.append((self.datas, desk.data.focus_first))
+        return panes
+
+    def _go_pane(self, by: int) -> None:
+        panes = self._panes()
+        here = self.focusWidget()
+        at = next(
+            (n for n, (pane, _) in enumerate(panes) if here is not None and (pane is here or pane.isAncestorOf(here))),
+            -1,
+        )
+        panes[(at + by) % len(panes) if at >= 0 else 0][1]()
+
+    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+        """Leaving a field ends the series of its edits."""
+        if old is not None and self._front is not None and new is not old:
+            self._front.document.end_series()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            if watched is self.upper and self._overlaid:
+                self._place_inspector()
+            elif watched is self.centre:
+                self._place_capture()
+        return super().eventFilter(watched, event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._sized:
+            self._sized = True
+            self._place_inspector()
+            self._restore_sizes()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._front is not None:
+            self._place_inspector()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._front is not None and self._front.running.addresses:
+            self._front.running.unlisten()
+            return
+        super().keyPressEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._keep_sizes()
+        for desk in list(self._desks):
+            if desk.document.would_lose and not self._close(desk):
+                event.ignore()
+                return
+        for desk in self._desks:
+            desk.close()
+        self._shared.previews.close()
+        self._shared.engine.close()
+        event.accept()
+
+
+def _splitter(direction: Qt.Orientation, parent: QWidget) -> QSplitter:
+    splitter = QSplitter(direction, parent)
+    splitter.setHandleWidth(1)
+    splitter.setChildrenCollapsible(False)
+    return splitter
+
+
+def _slug(name: str) -> str:
+    words = "".join(sign if sign.isalnum() else " " for sign in name.casefold()).split()
+    return "-".join(words) or "flow"
