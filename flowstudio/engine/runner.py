@@ -172,7 +172,7 @@ class Runner:
         )
         return self._result(status, duration)
 
-    async def _drive(self, cancelled: asyncio.Future[bool]) -> None:
+    async def _drive(self, cancelled: asyncio.Task[Any]) -> None:
         since = time.perf_counter()
         while not self._cancelled.is_set():
             started = False
@@ -185,11 +185,11 @@ class Runner:
             if self.state.over:
                 return
             if not started:
-                waiting = {*self._under_way, *self._resting.values(), cancelled}
+                waiting: set[asyncio.Task[Any]] = {*self._under_way, *self._resting.values(), cancelled}
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     if task is not cancelled:
-                        await self._ended(task)  # type: ignore[arg-type] # all but `cancelled` are visits
+                        await self._ended(task)
                 since = time.perf_counter()
             elif time.perf_counter() - since > 0.02:
                 # Steps that compute never wait: let a stop, a webhook and other runs have their turn.

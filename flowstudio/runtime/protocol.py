@@ -34,7 +34,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The parameters of a method: unknown ones are refused."""
 
 
-class Initialize(Params):
+class Initialize(Params, frozen=True):
     """Comes first: `data` is the data directory in which payloads and history are kept."""
 
     data: str | None = None
@@ -47,7 +47,7 @@ class At(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     run: str | None = None
 
 
-class Evaluate(Params):
+class Evaluate(Params, frozen=True):
     """Evaluates an expression, or a text when `text` is set, over a payload given here, by hash, or of a visit."""
 
     expression: str
@@ -61,7 +61,7 @@ class Evaluate(Params):
     text: bool = False
 
 
-class Run(Params):
+class Run(Params, frozen=True):
     """Runs a flow once: a document or a file; the payload here, in a file, or the sample beside the flow's file."""
 
     flow: dict[str, Json] | str
@@ -75,7 +75,7 @@ class Run(Params):
     """Where the document lies on disk, for what it names relative to itself."""
 
 
-class Listen(Params):
+class Listen(Params, frozen=True):
     """Starts the flow's webhooks on loopback; each request is a run, with `once` the next one is only captured."""
 
     flow: dict[str, Json] | str
@@ -85,17 +85,17 @@ class Listen(Params):
     path: str | None = None
 
 
-class Unlisten(Params):
+class Unlisten(Params, frozen=True):
     """Stops listening."""
 
 
-class Stop(Params):
+class Stop(Params, frozen=True):
     """Ends a run: visits under way are broken off."""
 
     run: str | None = None
 
 
-class Payload(Params):
+class Payload(Params, frozen=True):
     """A page of a payload: the entries of what lies at `path`."""
 
     hash: str
@@ -107,7 +107,7 @@ class Payload(Params):
     sort: Json = None
 
 
-class Trace(Params):
+class Trace(Params, frozen=True):
     """The events of a run, in order."""
 
     run: str | None = None

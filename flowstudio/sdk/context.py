@@ -24,12 +24,25 @@ class Log(Protocol):
 class Context(Protocol):
     """What is given to `run()` beside config and payload, for one visit."""
 
-    step: str
-    address: str
-    attempt: int
-    """Of this visit, from 1."""
-    clock: VisitClock
-    log: Log
+    @property
+    def step(self) -> str:
+        """The step's id."""
+
+    @property
+    def address(self) -> str:
+        """Where the visit stands: unique in its run."""
+
+    @property
+    def attempt(self) -> int:
+        """The number of this try of the visit, from 1."""
+
+    @property
+    def clock(self) -> VisitClock:
+        """The visit's time and chance."""
+
+    @property
+    def log(self) -> Log:
+        """The visit's log."""
 
     @property
     def idempotency_key(self) -> str:

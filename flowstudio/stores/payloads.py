@@ -115,11 +115,13 @@ class PayloadStore:
             _, (_, gone) = self._values.popitem(last=False)
             self._held -= gone
 
-    def at(self, name: str, path: Sequence[str | int]) -> Json:
+    def at(self, name: str, path: Sequence[Any]) -> Json:
         """What lies at a path of a payload; KeyError where nothing does."""
         value = self.get(name)
         for key in path:
-            if (isinstance(value, dict) and isinstance(key, str) and key in value) or (isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value)):
+            if isinstance(value, dict) and isinstance(key, str) and key in value:
+                value = value[key]
+            elif isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
                 value = value[key]
             else:
                 raise KeyError("/".join(map(str, path)))
