@@ -52,6 +52,9 @@ class Entered:
         return _monitoring().DISABLE
 
     def pytest_sessionfinish(self) -> None:
-        _monitoring().free_tool_id(_monitoring().COVERAGE_ID)
+        monitoring = _monitoring()
+        monitoring.set_events(monitoring.COVERAGE_ID, monitoring.events.NO_EVENTS)
+        monitoring.register_callback(monitoring.COVERAGE_ID, monitoring.events.PY_START, None)
+        monitoring.free_tool_id(monitoring.COVERAGE_ID)
         self.folder.mkdir(parents=True, exist_ok=True)
         Path(self.folder, f"{os.getpid()}.txt").write_text("\n".join(sorted(self.files)), encoding="utf-8")
