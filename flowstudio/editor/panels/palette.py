@@ -75,15 +75,17 @@ def _rank(spec: Spec, word: str) -> int | None:
     title, key = spec.title.casefold(), spec.key.casefold()
     if title.startswith(word) or key.startswith(word):
         return 0
+    if any(part.startswith(word) for part in title.split()):
+        return 1
     aliases = [alias.casefold() for alias in spec.aliases]
     if any(alias.startswith(word) for alias in aliases):
-        return 1
-    if any(part.startswith(word) for text in (title, *aliases) for part in text.split()):
         return 2
-    if word in title or any(word in alias for alias in aliases):
+    if any(part.startswith(word) for alias in aliases for part in alias.split()):
         return 3
-    if any(part.startswith(word) for part in spec.description.casefold().split()):
+    if word in title or any(word in alias for alias in aliases):
         return 4
+    if any(part.startswith(word) for part in spec.description.casefold().split()):
+        return 5
     return None
 
 

@@ -285,7 +285,7 @@ def expression_of(path: tuple[PathKey, ...]) -> str:
     written = ""
     for key in path:
         if isinstance(key, int):
-            written += f"[{key}]"
+            written = f"{written or '$'}[{key}]"
         else:
             name = key if key.isidentifier() and key.isascii() else f"`{key}`"
             written += f".{name}" if written else name
