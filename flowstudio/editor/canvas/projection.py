@@ -86,7 +86,8 @@ class Projection:
         for wire in self._flow.wires:
             item = self.wires.get(wire)
             if item is None or item.scene() is None:
-                self.wires.pop(wire, None)
+                # NodeGraphQt's ports still think themselves connected.
+                self._remove_wire(wire)
                 self._add_wire(wire)
             else:
                 item.setVisible(True)

@@ -24,11 +24,11 @@ from flowstudio.editor.canvas.items import GroupItem, NoteItem, Stage, StepItem,
 from flowstudio.editor.canvas.keys import command_of
 from flowstudio.editor.canvas.paths import Direction, first_step, neighbour, refusals, scope_of
 from flowstudio.editor.canvas.projection import Projection
-from flowstudio.editor.canvas.viewer import LEAST_ZOOM, MOST_ZOOM, OPENING_ZOOM, FlowViewer, ghost_at
+from flowstudio.editor.canvas.viewer import LEAST_FRAMED_ZOOM, MOST_ZOOM, OPENING_ZOOM, FlowViewer, ghost_at
 from flowstudio.editor.document import Document
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Theme, Themes
-from flowstudio.editor.workspace import Workspace
+from flowstudio.editor.workspace import View, Workspace
 from flowstudio.errors import FileError, Problem
 from flowstudio.flow.diff import Changes, diff
 from flowstudio.flow.edits import Edit, Move, SetGroup, SetNote, SetStep, Several, edit_from_document
@@ -122,6 +122,7 @@ class CanvasView(QWidget):
         self._field: NameField | NoteField | None = None
         self._key_wire: _KeyWire | None = None
         self._unseen = True
+        self._kept_view = workspace.view
         self._commands: Final = self._command_table()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -449,12 +450,12 @@ class CanvasView(QWidget):
 
     def _open_view(self) -> None:
         """A flow just opened is shown as it was left, else whole where that is large enough to read, else from its start."""
-        view = self._workspace.view
+        view, self._kept_view = self._kept_view, View()
         whole = self.projection.bounds()
         if view.zoom is not None and view.centre is not None:
-            zoom = max(LEAST_ZOOM / 5, min(MOST_ZOOM, view.zoom))
+            zoom = max(LEAST_FRAMED_ZOOM, min(MOST_ZOOM, view.zoom))
             self.viewer.look_at(zoom, QPointF(*view.centre))
-            if whole.isEmpty() or self.viewer.seen.intersects(whole):
+            if self.viewer.seen.intersects(whole):
                 return
         fitting = self.viewer.fitting_zoom(whole)
         if whole.isEmpty() or fitting >= OPENING_ZOOM:
@@ -471,6 +472,7 @@ class CanvasView(QWidget):
 
     def _restored(self) -> None:
         self.projection.mark(self.flow.steps)
+        self._kept_view = self._workspace.view
         if not self._unseen:
             self._open_view()
 
@@ -485,8 +487,8 @@ class CanvasView(QWidget):
         self.zoom_changed.emit(self.viewer.zoom)
 
     def _follow(self, flow: Flow, changes: Changes) -> None:
-        # A document that has no steps of undo was opened or begun: its view is another.
-        opened = self._document.undo_stack.count() == 0
+        # No edit changes a flow's id: another id is another flow, with another view.
+        opened = flow.id != self.projection.flow.id
         self._end_request()
         self.viewer.cancel()
         self.viewer.finish_motion()
