@@ -395,7 +395,7 @@ def _field_lines(what: str, change: FieldChange) -> Iterator[str]:
 
 
 def _is_short(value: Json) -> bool:
-    return value is ABSENT or (len(text := _shown(value)) <= _SHORT and "\n" not in text)
+    return value is ABSENT or (len(_shown(value)) <= _SHORT and not (isinstance(value, str) and "\n" in value))
 
 
 def _shown(value: Json) -> str:

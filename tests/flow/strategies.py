@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,14 +19,14 @@ NAMES = ("x", "y", "größe", "with space")
 words = st.sampled_from(
     ["", "url", "a.b", "{{ x }}", "->", "\n", "ü", "\U0001f600", "\ud800", "\x00", "\u2028", "x" * 80]
 )
-texts = st.one_of(words, st.text(max_size=6))
+texts = st.one_of(words, words, st.text(max_size=6))
 numbers = st.one_of(
     st.integers(-3, 3), st.just(10**400), st.just(2**63), st.floats(allow_nan=False, allow_infinity=False, width=32)
 )
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.one_of(st.none(), st.booleans(), numbers, texts),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
-    max_leaves=6,
+    max_leaves=4,
 )
 objects = st.dictionaries(st.sampled_from(["url", "cases", "headers", "x"]), json_values, max_size=3)
 extras = st.dictionaries(st.sampled_from(["x-later", "colour", ""]), json_values, max_size=1)
@@ -120,30 +121,30 @@ def edits_of(draw: st.DrawFn, flow: Flow, nesting: int = 1) -> Edit:
     names = st.sampled_from(NAMES)
     noted, framed = (st.sampled_from([*there, *there, "x"]) for there in (flow.notes, flow.groups))
     groups = st.builds(Group, texts, st.lists(ids, max_size=2).map(tuple), extras)
-    kinds: list[st.SearchStrategy[Edit]] = [
-        st.builds(edits.SetConfig, ids, paths, json_values),
-        st.builds(edits.SetConfig, ids, paths, json_values),
-        st.builds(edits.ClearConfig, ids, paths),
-        st.builds(edits.SetStep, ids, st.sampled_from(["name", "note"]), optional_texts),
-        st.builds(edits.SetStep, ids, st.just("retry"), st.one_of(st.none(), objects)),
-        st.builds(edits.SetStep, ids, st.just("timeout"), st.one_of(st.none(), st.integers(0, 9))),
-        st.builds(edits.SetStep, ids, st.just("disabled"), st.booleans()),
-        st.builds(edits.AddStep, st.sampled_from(IDS), st.just("map@1"), objects, optional_texts),
-        st.builds(edits.RemoveStep, ids),
-        st.builds(edits.RenameStep, ids, st.sampled_from(IDS)),
-        st.builds(edits.AddWire, some_wires, st.one_of(st.none(), st.integers(0, 3))),
-        st.builds(edits.RemoveWire, some_wires),
-        st.builds(edits.SetVariable, names, variables),
-        st.builds(edits.RemoveVariable, names),
-        st.builds(edits.SetConnection, names, slots),
-        st.builds(edits.RemoveConnection, names),
-        st.builds(edits.SetFlow, st.sampled_from(["name", "description", "label"]), texts),
-        st.builds(edits.SetFlow, st.just("redact"), st.lists(texts, max_size=2)),
-        st.builds(edits.SetNote, names, notes),
-        st.builds(edits.RemoveNote, noted),
-        st.builds(edits.SetGroup, names, groups),
-        st.builds(edits.RemoveGroup, framed),
-        st.builds(
+    kinds: list[Callable[[], st.SearchStrategy[Edit]]] = [
+        lambda: st.builds(edits.SetConfig, ids, paths, json_values),
+        lambda: st.builds(edits.SetConfig, ids, paths, json_values),
+        lambda: st.builds(edits.ClearConfig, ids, paths),
+        lambda: st.builds(edits.SetStep, ids, st.sampled_from(["name", "note"]), optional_texts),
+        lambda: st.builds(edits.SetStep, ids, st.just("retry"), st.one_of(st.none(), objects)),
+        lambda: st.builds(edits.SetStep, ids, st.just("timeout"), st.one_of(st.none(), st.integers(0, 9))),
+        lambda: st.builds(edits.SetStep, ids, st.just("disabled"), st.booleans()),
+        lambda: st.builds(edits.AddStep, st.sampled_from(IDS), st.just("map@1"), objects, optional_texts),
+        lambda: st.builds(edits.RemoveStep, ids),
+        lambda: st.builds(edits.RenameStep, ids, st.sampled_from(IDS)),
+        lambda: st.builds(edits.AddWire, some_wires, st.one_of(st.none(), st.integers(0, 3))),
+        lambda: st.builds(edits.RemoveWire, some_wires),
+        lambda: st.builds(edits.SetVariable, names, variables),
+        lambda: st.builds(edits.RemoveVariable, names),
+        lambda: st.builds(edits.SetConnection, names, slots),
+        lambda: st.builds(edits.RemoveConnection, names),
+        lambda: st.builds(edits.SetFlow, st.sampled_from(["name", "description", "label"]), texts),
+        lambda: st.builds(edits.SetFlow, st.just("redact"), st.lists(texts, max_size=2)),
+        lambda: st.builds(edits.SetNote, names, notes),
+        lambda: st.builds(edits.RemoveNote, noted),
+        lambda: st.builds(edits.SetGroup, names, groups),
+        lambda: st.builds(edits.RemoveGroup, framed),
+        lambda: st.builds(
             edits.Move,
             st.dictionaries(ids, places, max_size=2),
             st.dictionaries(noted, frames, max_size=1 if flow.notes else 0),
@@ -151,8 +152,10 @@ def edits_of(draw: st.DrawFn, flow: Flow, nesting: int = 1) -> Edit:
         ),
     ]
     if nesting:
-        kinds.append(st.builds(edits.Several, texts, st.lists(edits_of(flow, nesting - 1), max_size=3).map(tuple)))
-    return draw(st.one_of(kinds))
+        kinds.append(
+            lambda: st.builds(edits.Several, texts, st.lists(edits_of(flow, nesting - 1), max_size=3).map(tuple))
+        )
+    return draw(draw(st.sampled_from(kinds))())
 
 
 def bare(flow: Flow) -> Flow:
