@@ -25,7 +25,11 @@ class Case(Settings):
 
 
 class Choice(Component):
-    """Sends a message one way or another."""
+    """Sends a message one way or another.
+
+    Conditions are looked at in order, and not at all after the first that holds. With "every case that holds" the
+    message goes down each of those, in their order. The ways out are the ports of the step, each with a name of its own.
+    """
 
     key = "choice"
     title = "Choice"

@@ -24,7 +24,7 @@ from flowstudio.components.bodies import (
     text_of,
     utf8,
 )
-from flowstudio.components.captions import caption
+from flowstudio.components.captions import caption, one_line
 from flowstudio.components.pagination import Pages, Style, first_query
 from flowstudio.components.paths import PathSyntaxError, kind_of, parse_path
 from flowstudio.sdk import (
@@ -86,7 +86,19 @@ Statuses = Annotated[str, AfterValidator(_statuses)]
 
 
 class Http(Component):
-    """Calls another system over HTTP."""
+    """Calls another system over HTTP.
+
+    The answer's body replaces the payload; `$meta.status` and `$meta.headers` (names in lower case) tell the rest. An
+    empty body is null. JSON is read with integers exact; what is neither JSON nor text becomes a binary value,
+    `{"base64": "...", "content_type": "...", "size": 123}`, and such a value is what the body types binary and multipart
+    take. Text is read by its byte order mark, the charset of its Content-Type, UTF-8, else Windows-1252.
+
+    Every method but GET and HEAD carries an `Idempotency-Key`, the same for all tries of a visit and another for every
+    other visit, unless `headers` gives one. Redirects are not followed: their status is an answer like any other.
+
+    A status in `fail_on` fails the step with the type `HttpStatus`; `$error.status` is the status and `$error.data` the
+    body of the answer. A `Retry-After` of the other system is heeded when the step is tried again.
+    """
 
     key = "http"
     title = "HTTP request"
@@ -264,7 +276,7 @@ class Http(Component):
         """`POST {crm_url}/customers`."""
         method = config.get("method")
         address = caption(config.get("url"), "…")
-        return f"{method if isinstance(method, str) else 'GET'} {address.removeprefix('https://')}"
+        return one_line(f"{method if isinstance(method, str) else 'GET'} {address.removeprefix('https://')}")
 
     @classmethod
     def check(cls, config: Mapping[str, Json]) -> Iterable[Fault]:

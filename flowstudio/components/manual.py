@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flowstudio.components.captions import one_line
 from flowstudio.sdk import Category, Example, Settings, Trigger, setting
 
 Json = Any
@@ -39,7 +40,7 @@ class Manual(Trigger):
         """What the sample is."""
         sample = config.get("sample")
         if isinstance(sample, Mapping):
-            return "Sample: " + (", ".join(map(str, list(sample)[:4])) or "empty object")
+            return one_line("Sample: " + (", ".join(map(str, list(sample)[:4])) or "empty object"))
         if isinstance(sample, list):
             return f"Sample: a list of {len(sample):,}"
         return "Started by hand" if sample is None else "Sample: one value"

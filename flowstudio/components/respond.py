@@ -27,7 +27,11 @@ Json = Any
 
 
 class Respond(Component):
-    """Answers the request that started the run."""
+    """Answers the request that started the run.
+
+    The first visit answers; a later one is noted in the log, and the message passes on in any case. A run that nobody
+    waits for, started by hand or by the clock, passes on as well.
+    """
 
     key = "respond"
     title = "Respond"
@@ -77,7 +81,7 @@ class Respond(Component):
         status = config.get("status", 200)
         told = _named(status) if isinstance(status, int) and not isinstance(status, bool) else "Status by expression"
         body = config.get("body")
-        return told if body in (None, "$", "") else f"{told}: {expression_caption(body, 'body')}"
+        return told if body in (None, "$", "") else f"{told}: {expression_caption(body, 'a body')}"
 
     def run(self, config: Config, payload: Json, context: Context) -> Reply:
         """The answer; the payload goes on unchanged."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator
 
+from flowstudio.components.captions import caption, one_line
 from flowstudio.sdk import Category, Clock, Delivery, Example, Fault, Message, Settings, Trigger, setting
 
 Json = Any
@@ -69,7 +70,10 @@ def _timezone(name: str) -> str:
 
 
 class Schedule(Trigger):
-    """Starts runs by the clock."""
+    """Starts runs by the clock.
+
+    The payload is null; `$meta.trigger.at` is the time of the start.
+    """
 
     key = "schedule"
     title = "Schedule"
@@ -94,7 +98,7 @@ class Schedule(Trigger):
         timezone: Annotated[str, AfterValidator(_timezone)] = setting(
             "UTC",
             title="Time zone",
-            description="The zone in which cron is read, such as Europe/Berlin. Changes of the clock are observed.",
+            description="The zone in which cron is read, such as Europe/Berlin.",
             placeholder="Europe/Berlin",
         )
         overlap: Literal["skip", "queue", "allow"] = setting(
@@ -123,7 +127,8 @@ class Schedule(Trigger):
         if not isinstance(cron, str) or not cron.strip():
             return "No time set"
         zone = config.get("timezone")
-        return f"{_told(cron)}{f' ({zone})' if isinstance(zone, str) and zone != 'UTC' and '{{' not in zone else ''}"
+        told = _told(cron)
+        return one_line(f"{told} ({caption(zone)})" if isinstance(zone, str) and zone not in ("", "UTC") else told)
 
     @classmethod
     def check(cls, config: Mapping[str, Json]) -> Iterable[Fault]:

@@ -21,7 +21,20 @@ _ANY_NAME: Final = frozenset({"eval", "exec"})
 
 
 class Script(Component):
-    """A few lines of Python that make the new payload."""
+    """A few lines of Python that make the new payload.
+
+    `payload`, `meta`, `vars`, `steps`, `trigger`, `item`, `error` and `state` are plain dicts and lists, read with
+    brackets: `payload["lines"][0]`. What the message does not have is None (`item` outside of a split, `error` outside
+    of an error route). Changing them changes nothing outside of the script.
+
+    The code runs in a sandbox with a part of Python: functions, classes without inheritance, comprehensions, `try`,
+    `match`, and the modules asyncio, base64, bisect, collections, copy, csv, dataclasses, datetime, decimal, functools,
+    hashlib, itertools, json, math, pathlib, random, re, sys, time, tomllib, typing and unicodedata. There are no files,
+    no network, no `del`, no generators and no other packages. Time stands still while it runs, in UTC.
+
+    The result is JSON: texts, numbers, True, False, None, lists (tuples become lists) and dicts with texts as keys.
+    Anything else fails the step, as an exception does: `$error.data` then holds `exception`, `line` and `column`.
+    """
 
     key = "script"
     title = "Script"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flowstudio.components.captions import one_line
 from flowstudio.components.paths import Path, PathSyntaxError, kind_of, parse_path, written
 from flowstudio.sdk import (
     MISSING,
@@ -23,7 +24,13 @@ Json = Any
 
 
 class Set(Component):
-    """Sets and removes single fields of the payload."""
+    """Sets and removes single fields of the payload.
+
+    A path joins names with dots: `customer.address.city`. A name with a dot, a bracket or a quote in it, or a dollar in
+    front, stands in back-ticks or double quotes: `` `vat.id` ``. `lines[0]` is the first element of a list, `lines[-1]`
+    the last; one past the end adds an element. Objects and lists that are missing on the way are made; anything else
+    that stands in the way fails the step. Removing what is not there does nothing.
+    """
 
     key = "set"
     title = "Set fields"
@@ -84,7 +91,7 @@ class Set(Component):
             parts.append(", ".join(map(str, fields)))
         if isinstance(remove, list) and remove:
             parts.append("without " + ", ".join(map(str, remove)))
-        return " ".join("; ".join(parts).split())[:120] or "No fields yet"
+        return one_line("; ".join(parts)) or "No fields yet"
 
     @classmethod
     def check(cls, config: Mapping[str, Json]) -> Iterable[Fault]:

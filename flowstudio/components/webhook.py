@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, ConfigDict
 
 from flowstudio.components.bodies import BodyError, MediaType, binary_of, form_of, json_of, multipart_of, text_of
-from flowstudio.components.captions import caption
+from flowstudio.components.captions import caption, one_line
 from flowstudio.components.signatures import (
     PRESETS,
     Refused,
@@ -130,7 +130,18 @@ class BySignature(Settings):
 
 
 class Webhook(Trigger):
-    """Starts a run for each HTTP request that it accepts."""
+    """Starts a run for each HTTP request that it accepts.
+
+    The body becomes the payload: JSON as it is, a form as an object of its fields (a name that comes several times gives
+    a list, a file a binary value), text as text, anything else as a binary value `{"base64", "content_type", "size"}`,
+    no body as null. A body that is packed with gzip is unpacked. `$meta.trigger` holds `method`, `path`, `query` and
+    `headers` (names in lower case); what could be a login is masked in it.
+
+    A request that is not accepted starts no run and is answered in JSON with what is wrong: 400 (the body cannot be
+    read), 401 (the login or signature), 405 (the method), 413 (too large), 415 (an unknown packing), 503 (no login was set
+    up here yet). Signatures are compared in constant time; where the time is signed (Stripe, Slack, or a time header of
+    your own), a request that is older than the tolerance is refused.
+    """
 
     key = "webhook"
     title = "Webhook"
@@ -202,8 +213,8 @@ class Webhook(Trigger):
         methods, path = config.get("methods"), config.get("path")
         told = ", ".join(map(str, methods)) if isinstance(methods, list) and methods else "POST"
         if not isinstance(path, str) or not path.strip("/ "):
-            return f"{told} …"
-        return f"{told} /{caption(path).strip('/')}"
+            return one_line(f"{told} …")
+        return one_line(f"{told} /{caption(path).strip('/')}")
 
     @classmethod
     def check(cls, config: Mapping[str, Json]) -> Iterable[Fault]:

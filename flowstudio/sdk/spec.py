@@ -441,7 +441,7 @@ def field_schema(spec: FieldSpec) -> dict[str, Json]:
 
 
 def _stored_schema(spec: FieldSpec) -> dict[str, Json]:
-    if spec.kind is Kind.EXPRESSION:
+    if spec.kind is Kind.EXPRESSION and spec.form == "json":
         return {"type": "string"}
     if spec.form == "choice":
         schema: dict[str, Json] = {"enum": list(spec.options)}

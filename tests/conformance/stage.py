@@ -1,0 +1,153 @@
+"""A stage for one component: real settings, real expressions, a recorded log, and other systems that answer as told."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowstudio.errors import StepError
+from flowstudio.expressions.language import VisitClock
+from flowstudio.expressions.nothing import MISSING
+from flowstudio.httpclient import Request, Response
+from flowstudio.plan.settings import CompiledConfig, compile_config
+from flowstudio.sdk import Answer, Component, Drop, Reply, To
+from flowstudio.sdk.spec import derive
+
+Json = Any
+
+NOW = 1_767_225_600.25
+"""1 January 2026, a quarter of a second after midnight UTC."""
+
+
+class StageLog:
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Json]]] = []
+
+    def debug(self, message: str, **fields: Json) -> None:
+        self.lines.append(("debug", message, fields))
+
+    def info(self, message: str, **fields: Json) -> None:
+        self.lines.append(("info", message, fields))
+
+    def warning(self, message: str, **fields: Json) -> None:
+        self.lines.append(("warning", message, fields))
+
+    def error(self, message: str, **fields: Json) -> None:
+        self.lines.append(("error", message, fields))
+
+
+@dataclass
+class StageContext:
+    """What `run()` may ask: requests are kept and answered in order; without an answer left, nothing ever comes."""
+
+    answers: list[Answer | Response] = field(default_factory=list)
+    bound: Mapping[str, Json] = field(default_factory=dict)
+    step: str = "step"
+    address: str = "step"
+    attempt: int = 1
+    clock: VisitClock = field(default_factory=lambda: VisitClock(NOW, 7))
+    log: StageLog = field(default_factory=StageLog)
+    requests: list[Request] = field(default_factory=list)
+    connections: list[str | None] = field(default_factory=list)
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def idempotency_key(self) -> str:
+        return "run-1:step"
+
+    def names(self) -> Mapping[str, Json]:
+        return self.bound
+
+    async def http(self, request: Request, *, connection: str | None = None) -> Response:
+        self.requests.append(request)
+        self.connections.append(connection)
+        if not self.answers:
+            self.waiting.set()
+            await asyncio.Event().wait()
+        answer = self.answers.pop(0)
+        return answer if isinstance(answer, Response) else response_of(answer)
+
+    async def opened(self, connection: str) -> Any:
+        raise StepError(f"nothing is opened on a stage, not even {connection}")
+
+    async def effect(self, kind: str, request: Json, perform: Callable[[], Awaitable[Json]]) -> Json:
+        return await perform()
+
+
+def response_of(answer: Answer) -> Response:
+    """What the other system says in an example, on the wire."""
+    content = b"" if answer.body is None else answer.body
+    if not isinstance(content, bytes):
+        kind = answer.headers.get("Content-Type", "application/json")
+        content = json.dumps(content).encode() if "json" in kind else str(content).encode()
+    return Response(answer.status, headers=dict(answer.headers), content=content)
+
+
+def compiled(component: type[Component], config: Mapping[str, Json]) -> CompiledConfig:
+    """A config compiled; an AssertionError tells what is wrong with it."""
+    result, problems = compile_config(derive(component), config)
+    errors = [str(problem) for problem in problems if problem.severity == "error"]
+    assert not errors, errors
+    return result
+
+
+@dataclass
+class Performed:
+    """What a component did with one message."""
+
+    port: str | None
+    payload: Json
+    meta: Mapping[str, Json]
+    result: Any
+    context: StageContext
+
+    @property
+    def log(self) -> list[tuple[str, str, dict[str, Json]]]:
+        return self.context.log.lines
+
+    @property
+    def request(self) -> Request:
+        """The only request that was sent."""
+        (request,) = self.context.requests
+        return request
+
+
+async def act(component: type[Component], config: Mapping[str, Json], payload: Json, context: StageContext) -> Any:
+    """What `run()` gives for a message."""
+    bound = compiled(component, config).bind(context.bound)
+    result = component().run(bound.evaluate(payload, context.bound, context.clock), payload, context)
+    return await result if inspect.isawaitable(result) else result
+
+
+def perform(
+    component: type[Component],
+    config: Mapping[str, Json],
+    payload: Json = None,
+    *,
+    answers: Iterable[Answer | Response] = (),
+    clock: VisitClock | None = None,
+    **names: Json,
+) -> Performed:
+    """Has a component work on one message; `names` are what expressions see beside the payload."""
+
+    async def work() -> Performed:
+        context = StageContext(list(answers), names, clock=clock or VisitClock(NOW, 7))
+        result = await act(component, config, payload, context)
+        if isinstance(result, Drop):
+            return Performed(None, MISSING, {}, result, context)
+        if isinstance(result, To):
+            (port,) = result.ports
+            return Performed(
+                port, payload if result.payload is MISSING else result.payload, result.meta, result, context
+            )
+        if isinstance(result, Reply):
+            return Performed("out", payload, {}, result, context)
+        return Performed("out", result, {}, result, context)
+
+    return asyncio.run(work())
