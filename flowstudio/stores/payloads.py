@@ -21,11 +21,11 @@ import zstandard
 from flowstudio.errors import StoreError
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.stores.locks import FileLock
-from flowstudio.trace.payloads import Json, Ref, canonical, count_of, described, parse, preview, type_of
+from flowstudio.trace.payloads import Json, Ref, canonical, count_of, described, parse, preview, type_of, uncollected
 
 COMPRESSED_ABOVE: Final = 1024
 """Bytes; smaller bodies gain nothing."""
-REMEMBERED: Final = 256_000_000
+REMEMBERED: Final = 512_000_000
 """About how many bytes of memory hold values and views that were looked at last."""
 LONGEST_VALUE: Final = 10_000
 """Characters of a string in a page; a longer one is told by its beginning."""
@@ -38,13 +38,14 @@ MOST_ITEMS: Final = 1_000
 KEPT_FOR: Final = 7 * 24 * 3600
 """Seconds that the folder of a session stays after its process has gone."""
 
-# A page is a message: its strings share this many characters, its containers are measured up to so many bytes.
+# A page is a message, and quick: its strings share this many characters, and so many entries are walked to measure them
+# (a thousand characters count as one).
 _STRINGS_OF_A_PAGE: Final = 250_000
-_MEASURED_OF_A_PAGE: Final = 4_000_000
+_WALKED_FOR_A_PAGE: Final = 40_000
 # What a parsed value takes in memory, for a byte of its canonical form, and an entry of a list made from it.
 _EXPANDED: Final = 5
 _ENTRY: Final = 120
-_BLOCK: Final = 1_000_000
+_BLOCK: Final = 100_000
 _SESSION: Final = "session-"
 _OWNER: Final = "owner.lock"
 _DATABASE: Final = "payloads.db"
@@ -205,7 +206,8 @@ class PayloadStore:
         known = self._remembered.find(key)
         if known is not MISSING:
             return known  # type: ignore[no-any-return] # kept below, under a key that no other maker has
-        made = make()
+        with uncollected():
+            made = make()
         return self._remembered.keep(key, made, getattr(made, "weight", 0))
 
     def _query(self, question: str, *given: object) -> tuple[Any, ...] | None:
@@ -222,7 +224,7 @@ def _unusable(folder: Path, error: Exception) -> StoreError:
 
 
 class _Remembered:
-    """What was used last, up to a weight; the newest stays whatever it weighs."""
+    """What was used last, up to a weight; a payload stays with two views of it whatever they weigh."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -242,7 +244,7 @@ class _Remembered:
             _, before = self._held.pop(key, (None, 0))
             self._held[key] = value, weight
             self._weight += weight - before
-            while self._weight > self._most and len(self._held) > 1:
+            while self._weight > self._most and len(self._held) > 3:
                 _, (_, gone) = self._held.popitem(last=False)
                 self._weight -= gone
         return value
@@ -285,7 +287,9 @@ class _Lines:
             # A block ends with a line, if it can.
             end = text.rfind("\n", start, start + _BLOCK) + 1 if start + _BLOCK < len(text) else len(text)
             end = end or start + _BLOCK
-            count += sum(_pieces(len(line)) for line in self._block(start, end))
+            lines = self._block(start, end)
+            short = max(map(len, lines)) <= LONGEST_LINE
+            count += len(lines) if short else sum(_pieces(len(line)) for line in lines)
             start = end
         self._starts.append(len(text))
         self._count = count
@@ -299,25 +303,19 @@ class _Lines:
 
     def items(self, offset: int, limit: int) -> list[dict[str, Json]]:
         items: list[dict[str, Json]] = []
-        block = bisect_right(self._numbers, offset) - 1
-        while block < len(self._numbers) and len(items) < limit:
-            number = self._numbers[block]
-            lines = self._block(self._starts[block], self._starts[block + 1])
-            for line in lines:
-                pieces = _pieces(len(line))
-                if number + pieces <= offset:
-                    number += pieces
-                    continue
-                for place in range(pieces):
-                    if number >= offset and len(items) < limit:
-                        piece = line[place * LONGEST_LINE : (place + 1) * LONGEST_LINE]
-                        items.append(
-                            {"key": number, "value": piece, **({"continues": True} if place + 1 < pieces else {})}
-                        )
-                    number += 1
+        for block in range(bisect_right(self._numbers, offset) - 1, len(self._numbers)):
+            number, start, end = self._numbers[block], self._starts[block], self._starts[block + 1]
+            lines = self._block(start, end)
+            for place, line in enumerate(lines):
                 if len(items) == limit:
-                    break
-            block += 1
+                    return items
+                pieces = _pieces(len(line))
+                broken = place + 1 == len(lines) and end < len(self._text) and self._text[end - 1] != "\n"
+                for piece in range(max(0, offset - number), min(pieces, offset + limit - number)):
+                    text = line[piece * LONGEST_LINE : (piece + 1) * LONGEST_LINE]
+                    goes_on = piece + 1 < pieces or broken
+                    items.append({"key": number + piece, "value": text, **({"continues": True} if goes_on else {})})
+                number += pieces
         return items
 
     def _block(self, start: int, end: int) -> list[str]:
@@ -387,16 +385,30 @@ def _columns(value: Json) -> list[str]:
 
 def _told_entries(entries: Sequence[Entry]) -> list[dict[str, Json]]:
     longest = _longest(len(entries))
-    measured = 0
+    left = _WALKED_FOR_A_PAGE
     told: list[dict[str, Json]] = []
     for key, value in entries:
-        size = len(canonical(value)) if measured < _MEASURED_OF_A_PAGE else None
-        measured += size or 0
+        left = _left_after(value, left)
+        size = len(canonical(value)) if left >= 0 else None
         cell = _cell(value, longest)
         if isinstance(value, dict | list):
             cell["preview"] = preview(value)
         told.append({"key": key, **cell, "bytes": size})
     return told
+
+
+def _left_after(value: Json, left: int) -> int:
+    """What is left of `left` entries after a walk through a value; below 0 when it has more."""
+    waiting = [value]
+    while waiting and left >= 0:
+        inner = waiting.pop()
+        if isinstance(inner, str):
+            left -= len(inner) // 1000
+        elif isinstance(inner, dict | list):
+            left -= len(inner)
+            if left >= 0:
+                waiting.extend(inner.values() if isinstance(inner, dict) else inner)
+    return left
 
 
 def _cell(value: Json, longest: int) -> dict[str, Json]:
