@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -19,7 +20,7 @@ from flowstudio.editor.document import Document
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Theme, Themes
 from flowstudio.editor.workspace import Workspace
-from flowstudio.flow.files import save_flow
+from flowstudio.flow.files import FlowFile, save_flow
 from flowstudio.flow.model import Flow, Layout, Step, Wire
 from tests.benchmarks.measure import Figure, report, timed
 from tests.editor.canvas.world import registry
@@ -28,11 +29,12 @@ SIZES = (200, 1_000, 5_000)
 WINDOW = (1400, 900)
 REPEATS = 5
 FRAMES = 20
+_LEFT = Qt.MouseButton.LeftButton
 _NONE = Qt.KeyboardModifier.NoModifier
 
 
 def flow_of(size: int) -> Flow:
-    """A flow of that many steps: rows of 25, each behind its own trigger, with a choice now and then."""
+    """A flow of that many steps: rows, each behind its own trigger, with a choice now and then that leads to the row above."""
     steps: dict[str, Step] = {}
     wires: list[Wire] = []
     places: dict[str, tuple[float, float]] = {}
@@ -45,137 +47,123 @@ def flow_of(size: int) -> Flow:
         places[key] = (296.0 * column, 192.0 * row)
         if column:
             before = f"s{number - 1}"
-            wires.append(Wire(before, key, "EU" if steps[before].component == "pick@1" else "out"))
-            if steps[before].component == "pick@1" and row:
+            forks = steps[before].component == "pick@1"
+            wires.append(Wire(before, key, "EU" if forks else "out"))
+            if forks and row:
                 wires.append(Wire(before, f"s{number - columns}", "US"))
     return Flow("bench", "Bench", steps, tuple(wires), layout=Layout(places))
 
 
 class Bench:
-    """A canvas in a window of its own."""
+    """A canvas in a window of its own, without motion."""
 
     def __init__(self, app: QApplication) -> None:
-        self.app = app
-        self.themes = Themes("dark")
-        self.themes.set_reduced_motion(True)
+        self._app = app
+        themes = Themes("dark")
+        themes.set_reduced_motion(True)
         self.document = Document()
-        self.registry = registry()
-        self.view = CanvasView(self.document, Workspace(), Playback(), self.registry, self.themes)
+        self.view = CanvasView(self.document, Workspace(), Playback(), registry(), themes)
         self.view.resize(*WINDOW)
         self.view.show()
-        self.app.processEvents()
+        self.settle()
 
     @property
-    def viewer(self):  # type: ignore[no-untyped-def]
+    def viewer(self) -> Any:
         return self.view.viewer
 
-    def paint(self) -> None:
-        """Paints what is due, now."""
-        self.viewer.viewport().repaint()
+    def settle(self) -> None:
+        """Does what is due."""
+        self._app.processEvents()
 
-    def frames(self, move: Callable[[int], None]) -> float:
-        """The mean milliseconds of a frame in which something moves."""
+    def close(self) -> None:
+        """Lets the window go."""
+        self.view.deleteLater()
+        self.settle()
+
+    def look(self, zoom: float | None) -> float:
+        """Looks at the middle of the flow at a zoom, or at all of it; the zoom."""
+        if zoom is None:
+            self.view.frame_all()
+        else:
+            self.viewer.look_at(zoom, self.view.projection.bounds().center())
+        self.settle()
+        return float(self.viewer.zoom)
+
+    def frames(self, move: Callable[[int], object]) -> float:
+        """The mean milliseconds of a frame in which something moves and is painted."""
 
         def all_frames() -> None:
             for frame in range(FRAMES):
                 move(frame)
-                self.paint()
+                self.viewer.viewport().repaint()
 
         return timed(all_frames) * 1000 / FRAMES
 
-    def mouse(self, kind: QEvent.Type, at: QPointF, buttons: Qt.MouseButton) -> None:
+    def pan(self) -> float:
+        """A frame of panning to and fro."""
+        return self.frames(lambda frame: self.viewer.pan_by(7 if frame % 2 else -7, 5 if frame % 2 else -5))
+
+    def zoom(self, around: float) -> float:
+        """A frame of zooming in and out around a zoom."""
+        middle = QPointF(WINDOW[0] / 2, WINDOW[1] / 2)
+        return self.frames(
+            lambda frame: self.viewer.zoom_about(around * (1.02 if frame % 2 else 1 / 1.02), middle, 0.01)
+        )
+
+    def drag(self, count: int) -> float:
+        """A frame of dragging the steps around the middle."""
+        middle = self.view.projection.bounds().center()
+        items = sorted(
+            self.view.projection.steps.values(), key=lambda item: (item.card_rect().center() - middle).manhattanLength()
+        )[:count]
+        self.viewer.select_items(items)
+        start = QPointF(self.viewer.to_view(items[0].card_rect().center()))
+        self._mouse(QEvent.Type.MouseButtonPress, start)
+        taken = self.frames(
+            lambda frame: self._mouse(QEvent.Type.MouseMove, start + QPointF(20 + 14 * frame, 6 * frame))
+        )
+        self.viewer.cancel()
+        return taken
+
+    def _mouse(self, kind: QEvent.Type, at: QPointF) -> None:
         viewport = self.viewer.viewport()
-        button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
-        QApplication.sendEvent(viewport, QMouseEvent(kind, at, viewport.mapToGlobal(at), button, buttons, _NONE))
+        button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else _LEFT
+        QApplication.sendEvent(viewport, QMouseEvent(kind, at, viewport.mapToGlobal(at), button, _LEFT, _NONE))
 
 
-def measure(app: QApplication, size: int) -> list[Figure]:
-    """All figures at one size."""
-    flow = flow_of(size)
-    figures: list[Figure] = []
+def _fresh(app: QApplication, fill: Callable[[Bench], object]) -> float:
+    """The milliseconds until a new canvas has been filled and painted."""
+    bench = Bench(app)
+    taken = timed(lambda: (fill(bench), bench.viewer.viewport().repaint()))
+    bench.close()
+    return taken * 1000
 
-    def figure(name: str, take: Callable[[], float]) -> None:
+
+def measure(app: QApplication, size: int) -> Iterator[Figure]:
+    """All figures at one size; the first value of each is thrown away."""
+
+    def figure(name: str, take: Callable[[], float]) -> Figure:
         take()
-        figures.append(Figure(f"{size:,} steps: {name}", "ms", tuple(take() for _ in range(REPEATS))))
+        return Figure(f"{size:,} steps: {name}", "ms", tuple(take() for _ in range(REPEATS)))
 
-    def create() -> float:
-        bench = Bench(app)
-        taken = timed(lambda: (bench.document.new(flow), bench.paint()))
-        bench.view.deleteLater()
-        app.processEvents()
-        return taken * 1000
-
-    figure("create and wire", create)
-
+    flow = flow_of(size)
+    yield figure("create and wire", lambda: _fresh(app, lambda bench: bench.document.new(flow)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.flow.json"
-        save_flow(_unwritten(path), flow)
-
-        def open_file() -> float:
-            bench = Bench(app)
-            taken = timed(lambda: (bench.document.open(path), bench.paint()))
-            bench.view.deleteLater()
-            app.processEvents()
-            return taken * 1000
-
-        figure("open from its file", open_file)
-
+        save_flow(FlowFile(path=path, flow=Flow("", ""), flow_bytes=b"", layout_bytes=None), flow)
+        yield figure("open from its file", lambda: _fresh(app, lambda bench: bench.document.open(path)))
     bench = Bench(app)
     bench.document.new(flow)
-    app.processEvents()
-    viewer = bench.viewer
-    middle = QPointF(WINDOW[0] / 2, WINDOW[1] / 2)
-    for name in ("all visible", "at 100 %", "at 50 %"):
-        if name == "all visible":
-            bench.view.frame_all()
-        else:
-            centre = bench.view.projection.bounds().center()
-            viewer.look_at(1.0 if "100" in name else 0.5, centre)
-        app.processEvents()
-        zoom = viewer.zoom
-        figure(
-            f"pan, {name}",
-            lambda: bench.frames(lambda frame: viewer.pan_by(7 if frame % 2 else -7, 5 if frame % 2 else -5)),
-        )
-        figure(
-            f"zoom, {name}",
-            lambda: bench.frames(
-                lambda frame, z=zoom: viewer.zoom_about(z * (1.02 if frame % 2 else 1 / 1.02), middle, 0.01)  # type: ignore[misc]
-            ),
-        )
-    bench.view.frame_all()
-    app.processEvents()
-    for name, zoom in (("all visible", viewer.zoom), ("at 50 %", 0.5)):
-        centre = bench.view.projection.bounds().center()
-        viewer.look_at(zoom, centre)
-        nearest = sorted(
-            bench.view.projection.steps.values(),
-            key=lambda item: (item.card_rect().center() - centre).manhattanLength(),
-        )[:100]
-        viewer.select_items(nearest)
-        start = QPointF(viewer.to_view(nearest[0].card_rect().center()))
-        app.processEvents()
-
-        def drag() -> float:
-            bench.mouse(QEvent.Type.MouseButtonPress, start, Qt.MouseButton.LeftButton)
-            taken = bench.frames(
-                lambda frame: bench.mouse(
-                    QEvent.Type.MouseMove, start + QPointF(20 + 14 * frame, 6 * frame), Qt.MouseButton.LeftButton
-                )
-            )
-            viewer.cancel()
-            return taken
-
-        figure(f"drag 100 selected, {name}", drag)
-    bench.view.deleteLater()
-    app.processEvents()
-    return figures
-
-
-def _unwritten(path: Path):  # type: ignore[no-untyped-def]
-    from flowstudio.flow.files import FlowFile
-
-    return FlowFile(path=path, flow=Flow("", ""), flow_bytes=b"", layout_bytes=None)
+    for name, wanted in (("all visible", None), ("at 100 %", 1.0), ("at 50 %", 0.5), ("at 27 %", 0.27)):
+        zoom = bench.look(wanted)
+        yield figure(f"pan, {name}", bench.pan)
+        bench.look(wanted)
+        around = zoom
+        yield figure(f"zoom, {name}", lambda around=around: bench.zoom(around))  # type: ignore[misc]
+    for name, wanted in (("all visible", None), ("at 50 %", 0.5)):
+        bench.look(wanted)
+        yield figure(f"drag 100 selected, {name}", lambda: bench.drag(100))
+    bench.close()
 
 
 def main(argv: list[str]) -> int:
@@ -187,6 +175,5 @@ def main(argv: list[str]) -> int:
     app = QApplication.instance() or QApplication([])
     assert isinstance(app, QApplication)
     Theme("dark").apply(app)
-    figures = [figure for size in options.sizes for figure in measure(app, size)]
-    report("canvas", figures, as_json=options.json)
+    report("canvas", [figure for size in options.sizes for figure in measure(app, size)], as_json=options.json)
     return 0

@@ -108,7 +108,7 @@ class Ink:
         """State of a wire to its pen."""
         theme = self.theme
         not_taken = pen(theme.color("wireOff"), 1.75)
-        not_taken.setDashPattern([3 / 1.75, 4 / 1.75])
+        not_taken.setDashPattern([3, 4])
         dots = pen(theme.color("run"), 3, cap=Qt.PenCapStyle.RoundCap)
         dots.setDashPattern([1.2, 4.5])
         return {
@@ -225,8 +225,8 @@ class Ink:
         painter.setPen(self.no_pen)
         painter.setBrush(self.theme.tile(category))
         painter.drawRoundedRect(QRectF(0, 0, 40, 40), 9, 9)
-        painter.translate(9, 9)
-        self._draw_icon(painter, name, self.theme.category(category), 22)
+        painter.translate(9.5, 9.5)
+        self._draw_icon(painter, name, self.theme.category(category), 21)
 
     def _draw_card(self, painter: QPainter, look: str, height: float) -> None:
         theme = self.theme

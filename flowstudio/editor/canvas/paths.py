@@ -76,9 +76,11 @@ def _closure(start: Iterable[str], targets: Mapping[str, Iterable[str]]) -> set[
 def refusals(flow: Flow, cards: Mapping[str, Card], step: str, port: str, side: Side, shape: Shape) -> dict[str, str]:
     """Why a wire that starts at this port may not end at other steps: step to reason, for those where it may not.
 
+    The step itself is left out: everybody knows where the wire in hand comes from.
+
     `side` is the port's; a wire drawn from an input looks for an output.
     """
-    reasons = {step: "A step cannot be wired to itself"}
+    reasons: dict[str, str] = {}
     if side == "out":
         taken = {wire.target: wire for wire in flow.wires_from(step, port)}
         before = _closure([step], _targets(Wire(wire.target, wire.source) for wire in flow.wires))

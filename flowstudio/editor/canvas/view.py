@@ -413,7 +413,8 @@ class CanvasView(QWidget):
         free = [port for port in item.card.outputs if not item.is_wired(port)]
         port = (free or list(item.card.outputs))[0]
         bad = self._refusals(item, port)
-        allowed = [key for key, card in self.projection.cards.items() if key not in bad and card.inputs]
+        others = {key: card for key, card in self.projection.cards.items() if key != item.key and key not in bad}
+        allowed = [key for key, card in others.items() if card.inputs]
         if not allowed:
             self.problem.emit(f"There is no step that {item.card.title} could be wired to; add one with Tab")
             return
@@ -695,9 +696,9 @@ class CanvasView(QWidget):
         before = self.flow.steps[key].name or ""
 
         def place() -> QRect:
-            corner = self.viewer.to_view(QPointF(item.x() + 56, item.y() + 8)) + QPointF(self.viewer.pos())
+            corner = self.viewer.to_view(QPointF(item.x() + 54, item.y() + 11)) + QPointF(self.viewer.pos())
             width = max(120.0, (WIDTH - 62) * self.viewer.zoom)
-            return QRectF(corner.x(), corner.y(), width, max(26.0, 26 * self.viewer.zoom)).toRect()
+            return QRectF(corner.x(), corner.y(), width, max(24.0, 24 * self.viewer.zoom)).toRect()
 
         def done(text: str | None) -> None:
             self._field_closed()

@@ -45,7 +45,7 @@ from PySide6.QtWidgets import QGraphicsItem, QGraphicsView, QToolTip, QWidget
 from flowstudio.editor.canvas.cards import GRID, WIDTH, CardPort
 from flowstudio.editor.canvas.gestures import Gesture, gesture_for
 from flowstudio.editor.canvas.hits import NOTHING, Hit, Pointer
-from flowstudio.editor.canvas.ink import FAR, PLAIN, Ink
+from flowstudio.editor.canvas.ink import FAR, PLAIN, SMALL_FONT_PIXELS, Ink
 from flowstudio.editor.canvas.items import GroupItem, LiveWire, NoteItem, PortDot, Stage, StepItem, WireItem
 from flowstudio.editor.canvas.nodegraph import NodeViewer
 from flowstudio.editor.canvas.overview import Overview
@@ -64,6 +64,7 @@ _FRAMING_MS: Final = 200
 _SHARP_AGAIN_MS: Final = 120
 _SLOW_FRAME_S: Final = 0.024
 """A frame that took longer is worth a draft while a gesture runs."""
+_SLOW_FRAMES: Final = 4
 _MARGIN: Final = 48.0
 """What stays free around a framed flow, in pixels."""
 
@@ -128,7 +129,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self._grid: tuple[tuple[float, ...], QPixmap] | None = None
         self._pointer = QPointF(0, 0)
         self._glides: list[QVariantAnimation] = []
-        self._slow = False
+        self._slow_frames = 0
         self._timer = QTimer(self, interval=_FRAME_MS)
         self._timer.timeout.connect(self._tick)
         self._sharpen = QTimer(self, singleShot=True, interval=_SHARP_AGAIN_MS)
@@ -459,7 +460,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             self._timer.stop()
 
     def _begin_draft(self) -> None:
-        if self._slow:
+        if self._slow_frames >= _SLOW_FRAMES:
             self.stage.draft = True
             self._sharpen.start()
 
@@ -479,7 +480,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             super().paintEvent(event)
         whole = event.rect().width() * event.rect().height() > 0.5 * self.viewport().width() * self.viewport().height()
         if whole and not self.stage.draft:
-            self._slow = time.perf_counter() - started > _SLOW_FRAME_S
+            # One slow frame is an accident (fonts are loaded, pictures made for a new zoom), several are a slow screen.
+            self._slow_frames = self._slow_frames + 1 if time.perf_counter() - started > _SLOW_FRAME_S else 0
 
     def _paint_from_afar(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
@@ -566,10 +568,14 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         painter.setPen(QPen(edge, 1))
         painter.setBrush(tint)
         painter.drawRoundedRect(rect, 14, 14)
-        if self._zoom * 11 >= 9:
-            painter.setPen(QPen(color))
-            painter.setFont(ink.label_font)
-            painter.drawText(QPointF(rect.x() + 14, rect.y() + 19), name)
+        grown = max(1.0, SMALL_FONT_PIXELS / (11 * self._zoom))
+        painter.setPen(QPen(color))
+        painter.setFont(ink.label_font)
+        painter.save()
+        painter.translate(rect.x() + 14, rect.y() + 19)
+        painter.scale(grown, grown)
+        painter.drawText(QPointF(0, 0), name)
+        painter.restore()
 
     def _paint_above(self, painter: QPainter) -> None:
         if self.ghost is None and not self.ghosts and self.marquee is None and self.slice is None:
