@@ -301,9 +301,9 @@ def _authenticate(auth: Any, delivery: Delivery) -> None:
         elif isinstance(auth, ByToken):
             verify_token(delivery.headers.get("authorization"), login["token"])
         elif isinstance(auth, ByKey):
-            place = delivery.query if login["in"] == "query" else delivery.headers
-            name = login["name"] if login["in"] == "query" else login["name"].lower()
-            verify_key(place.get(name), login["value"], login["name"], login["in"])
+            name, place = _key_place(login)
+            given = delivery.query.get(name) if place == "query" else delivery.headers.get(name.lower())
+            verify_key(given, login["value"], name, place)
         else:
             told = Signed(
                 auth.preset, auth.header or "", auth.algorithm, auth.encoding, auth.timestamp_header, auth.tolerance
@@ -316,6 +316,11 @@ def _authenticate(auth: Any, delivery: Delivery) -> None:
             f"The login {auth.connection!r} of this webhook is of another type than {auth.type}.",
             {"Retry-After": "300"},
         ) from None
+
+
+def _key_place(login: Mapping[str, str]) -> tuple[str, str]:
+    """The name of a key and where it stands; a login is stored without what its type fills in."""
+    return login.get("name") or "X-API-Key", login.get("in") or "header"
 
 
 def _payload(delivery: Delivery, max_bytes: int) -> Json:
@@ -370,7 +375,7 @@ def _described(auth: Any, delivery: Delivery, method: str) -> dict[str, Json]:
     }
     query = dict(delivery.query)
     if isinstance(auth, ByKey) and delivery.login is not None:
-        name = delivery.login.get("name", "")
+        name, _ = _key_place(delivery.login)
         if name.lower() in headers:
             headers[name.lower()] = MASK
         if name in query:
