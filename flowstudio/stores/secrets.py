@@ -81,7 +81,7 @@ class FernetFileStore:
         self._path = path
         self._key_id = key_id
         self._fernet = _fernet(key)
-        self._seen: tuple[int, ...] | None = None
+        self._seen = b""
         self._secrets: dict[str, str] = {}
         self._read()
 
@@ -127,13 +127,12 @@ class FernetFileStore:
     def _read(self) -> dict[str, str]:
         """The secrets as the file holds them now; another process may have changed it."""
         try:
-            status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if seen != self._seen:
-                self._secrets = self._decrypted(self._path.read_bytes())
-                self._seen = seen
+            # Not its time, size and number: two writes within a tick of the clock can leave all of them as they were.
+            data = self._path.read_bytes()
+            if data != self._seen or not data:
+                self._secrets, self._seen = self._decrypted(data), data
         except FileNotFoundError:
-            self._secrets, self._seen = {}, None
+            self._secrets, self._seen = {}, b""
         except OSError as error:
             raise SecretStoreError(f"{self._path} cannot be read ({error.strerror}); check its permissions") from None
         return self._secrets
