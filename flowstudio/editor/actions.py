@@ -91,8 +91,6 @@ class Actions(QObject):
             action.setCheckable(command.checkable)
             window.addAction(action)
             self._actions[command.name] = action
-        self._dress()
-        themes.changed.connect(self._dress)
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
@@ -108,7 +106,8 @@ class Actions(QObject):
             if command.listed and action.isEnabled():
                 yield command, action
 
-    def _dress(self) -> None:
+    def dress(self) -> None:
+        """Gives the commands their icons in the colours of the theme that is on: before a menu shows them."""
         theme = self._themes.current
         for command in COMMANDS:
             if command.icon:

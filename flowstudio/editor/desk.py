@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction
@@ -20,13 +20,16 @@ from flowstudio.editor.panels.problems import told
 from flowstudio.editor.panels.step_search import StepSearch
 from flowstudio.editor.panels.tabs import TabFace
 from flowstudio.editor.playback import Playback
-from flowstudio.editor.previewing import Previewing
 from flowstudio.editor.running import Running
 from flowstudio.editor.theme import Themes
 from flowstudio.editor.workspace import Secrets, Views, Workspace
 from flowstudio.errors import Problem
 from flowstudio.flow.diff import Changes
 from flowstudio.sdk.registry import Registry
+
+if TYPE_CHECKING:
+    from flowstudio.editor.forms.preview import Previewed
+    from flowstudio.editor.previewing import Previewing
 
 _CHECK_AFTER_MS = 250
 
@@ -60,9 +63,7 @@ class Desk(QObject):
         self.workspace = Workspace(shared.views, shared.secrets, self)
         self.playback = Playback(self)
         self.running = Running(self.document, self.workspace, self.playback, shared.engine, shared.registry, self)
-        self.previewing = Previewing(
-            self.document, self.workspace, self.playback, self.running, shared.engine, shared.previews, self
-        )
+        self._previewing: Previewing | None = None
         self.problems: Sequence[Problem] = ()
         self.is_example = False
         self.canvas: CanvasView
@@ -77,9 +78,7 @@ class Desk(QObject):
         document, workspace, playback = self.document, self.workspace, self.playback
         workspace.attach(document.path)
         self.canvas = CanvasView(document, workspace, playback, shared.registry, shared.themes)
-        self.inspector = Inspector(
-            document, workspace, playback, shared.registry, shared.themes, self.previewing.preview
-        )
+        self.inspector = Inspector(document, workspace, playback, shared.registry, shared.themes, self.preview)
         self.data = DataPanel(document, workspace, playback, shared.engine, shared.themes)
         self.canvas.problem.connect(self._refused)
         self.canvas.open_requested.connect(self._open_step)
@@ -90,6 +89,7 @@ class Desk(QObject):
         self.data.run_asked.connect(self.running.run)
         self.data.problem_chosen.connect(self._go_to)
         self.data.said.connect(self._mention)
+        self.data.step_chosen.connect(self.canvas.reveal)
         document.changed.connect(self._changed)
         document.saved.connect(self.face_changed)
         document.path_changed.connect(self._path_changed)
@@ -121,6 +121,24 @@ class Desk(QObject):
 
         self._checking.stop()
         self._show_problems(problems_of(self.document.flow, self._shared.registry))
+
+    def preview(self, expression: str, on_result: Callable[[Previewed], None]) -> None:
+        """What an expression gives on what comes into the selected step (see forms/preview)."""
+        if self._previewing is None:
+            from flowstudio.editor.previewing import (
+                Previewing,
+            )  # brings forms and expressions: not before the first paint
+
+            self._previewing = Previewing(
+                self.document,
+                self.workspace,
+                self.playback,
+                self.running,
+                self._shared.engine,
+                self._shared.previews,
+                self,
+            )
+        self._previewing.preview(expression, on_result)
 
     def close(self) -> None:
         """Ends what is under way and forgets the copy for recovery; the widgets are deleted by the window."""

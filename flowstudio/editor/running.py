@@ -10,7 +10,6 @@ from PySide6.QtCore import QObject, Signal
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.engine_process import ENGINE_GONE, EngineError, EngineProcess
-from flowstudio.editor.forms.values import missing_values, given_values
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.workspace import NO_SAMPLE, Sample, Workspace, samples_beside
 from flowstudio.errors import FileError, InvalidInputError, Problem
@@ -156,6 +155,8 @@ class Running(QObject):
     def missing_value(self, flow: Flow | None = None) -> Missing | None:
         """The first value without which the flow may not run; None when all are given."""
         flow = flow or self._document.flow
+        from flowstudio.editor.forms.values import missing_values  # loaded with the forms, after the first paint
+
         for name in missing_values(flow, self._workspace):
             return Missing(name, flow.variables[name].title or name)
         for name, slot in flow.connections.items():
@@ -174,6 +175,8 @@ class Running(QObject):
         if missing is not None:
             self.missing.emit(missing)
             return None
+        from flowstudio.editor.forms.values import given_values  # as above
+
         values = given_values(flow, self._workspace)
         secrets = {}
         for name, slot in flow.connections.items():

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -23,15 +23,13 @@ from PySide6.QtWidgets import (
 
 from flowstudio.editor.actions import Actions, shown_key
 from flowstudio.editor.desk import Desk, Surround
-from flowstudio.editor.panels import about, status, toolbar
+from flowstudio.editor.panels import about, toolbar
 from flowstudio.editor.panels.capture import CaptureBar
 from flowstudio.editor.panels.command_palette import CommandPalette, Offer
 from flowstudio.editor.panels.controls import IconButton, Pane, rule
 from flowstudio.editor.panels.data import HEIGHT as DATA_HEIGHT
-from flowstudio.editor.panels.export import ExportSheet
 from flowstudio.editor.panels.inspector import WIDTH as INSPECTOR_WIDTH
 from flowstudio.editor.panels.palette import Palette
-from flowstudio.editor.panels.rail import WIDTH as RAIL_WIDTH
 from flowstudio.editor.panels.rail import Rail
 from flowstudio.editor.panels.samples import SampleSheet, sample_menu, sample_title
 from flowstudio.editor.panels.settings import SettingsSheet
@@ -63,9 +61,6 @@ class RecentFiles(Protocol):
 class EditorWindow(QMainWindow):
     """The one window. It owns no flow: each is a desk of its own, and the desk in front is shown."""
 
-    painted = Signal()
-    """The canvas was painted for the first time."""
-
     def __init__(
         self,
         shared: Surround,
@@ -83,7 +78,6 @@ class EditorWindow(QMainWindow):
         self._inspector_asked = False
         self._overlaid = False
         self._awake = False
-        self._sized = False
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
         self.setMinimumSize(960, 600)
@@ -91,7 +85,6 @@ class EditorWindow(QMainWindow):
         self._build()
         self._connect()
         self._restore_sizes()
-        self._show_front()
 
     @property
     def desks(self) -> Sequence[Desk]:
@@ -102,6 +95,19 @@ class EditorWindow(QMainWindow):
     def desk(self) -> Desk | None:
         """The flow in front; None while the welcome page is shown."""
         return self._front
+
+    @property
+    def first_sight(self) -> QWidget:
+        """What a person looks at first: the canvas, or the welcome page while no flow is open."""
+        if self._front is not None and self.pages.currentWidget() is self.editor:
+            viewport: QWidget = self._front.canvas.viewer.viewport()
+            return viewport
+        return self.centralWidget()
+
+    def bring_first(self) -> None:
+        """Shows the first tab."""
+        if self._desks:
+            self._bring(self._desks[0])
 
     def _build(self) -> None:
         themes = self._shared.themes
@@ -160,12 +166,16 @@ class EditorWindow(QMainWindow):
         self.pin.setCheckable(True)
         self.pin.setChecked(self._inspector_pinned)
         self.pin.hide()
-        for place, widget in enumerate((self.palette_, self.centre, self.inspector_pane)):
+        for widget in (self.palette_, self.centre, self.inspector_pane):
             self.columns.addWidget(widget)
-            self.columns.setStretchFactor(place, 1 if place == 1 else 0)
-        self.datas = QStackedWidget(self.rows)
+        self.columns.setStretchFactor(1, 1)
+        self.data_pane = Pane("panel", self.rows)
+        below = QVBoxLayout(self.data_pane)
+        below.setContentsMargins(0, 0, 0, 0)
+        self.datas = QStackedWidget(self.data_pane)
+        below.addWidget(self.datas)
         self.rows.addWidget(self.upper)
-        self.rows.addWidget(self.datas)
+        self.rows.addWidget(self.data_pane)
         self.rows.setStretchFactor(0, 1)
         self.capture = CaptureBar(themes, self.centre)
         self.commands: CommandPalette | None = None
@@ -345,6 +355,10 @@ class EditorWindow(QMainWindow):
     def export(self) -> None:
         """Opens the sheet that publishes a template version."""
         if self._front is not None:
+            from flowstudio.editor.panels.export import (
+                ExportSheet,
+            )  # brings the check of flows, which takes long to load
+
             sheet = ExportSheet(self._front.document, self._shared.registry, self._shared.themes, self)
             sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             sheet.exported.connect(lambda path: self.status.mention(f"Exported {path}", "ok", "check-circle-fill"))
@@ -499,7 +513,7 @@ class EditorWindow(QMainWindow):
         self._pin_inspector(False)
         self.pin.setChecked(False)
         self.palette_.show()
-        self.datas.show()
+        self.data_pane.show()
         self.inspector_pane.show()
         self._restore_sizes()
         self._place_inspector()
@@ -574,7 +588,7 @@ class EditorWindow(QMainWindow):
 
     def _show_left(self, view: str) -> None:
         if self._front is not None:
-            self.datas.show()
+            self.data_pane.show()
             self._front.data.show_left(view)
             self._enable()
 
@@ -698,7 +712,7 @@ class EditorWindow(QMainWindow):
         undo.setText(f"Undo {stack.undoText()}" if stack is not None and stack.canUndo() else "Undo")
         redo.setText(f"Redo {stack.redoText()}" if stack is not None and stack.canRedo() else "Redo")
         self.actions_["palette"].setChecked(self.palette_.isVisibleTo(self.editor))
-        self.actions_["data"].setChecked(self.datas.isVisibleTo(self.editor))
+        self.actions_["data"].setChecked(self.data_pane.isVisibleTo(self.editor))
         self.actions_["inspector"].setChecked(self.inspector_pane.isVisibleTo(self.editor))
 
     def _toggle_palette(self) -> None:
@@ -706,7 +720,7 @@ class EditorWindow(QMainWindow):
         self._enable()
 
     def _toggle_data(self) -> None:
-        self.datas.setVisible(not self.datas.isVisibleTo(self.editor))
+        self.data_pane.setVisible(not self.data_pane.isVisibleTo(self.editor))
         self._enable()
 
     def _toggle_inspector(self) -> None:
@@ -746,7 +760,7 @@ class EditorWindow(QMainWindow):
                 self.columns.addWidget(self.inspector_pane)
                 self.inspector_pane.show()
             self._inspector_edge.setVisible(narrow)
-            self._restore_columns()
+            self._size_panes()
         if not narrow:
             self.pin.hide()
             return
@@ -781,31 +795,41 @@ class EditorWindow(QMainWindow):
             bar.raise_()
 
     def _restore_sizes(self) -> None:
-        geometry = self._preferences.numbers("window", 4)
-        if geometry is not None and not self.isVisible():
-            self.setGeometry(*geometry)
-        elif not self.isVisible():
-            self.resize(1440, 900)
-        kept = self._preferences.numbers("rows", 2)
-        data = kept[1] if kept is not None else DATA_HEIGHT
-        self.rows.setSizes([max(200, self.height() - toolbar.HEIGHT - status.HEIGHT - data), data])
-        self._restore_columns()
+        """Gives window and panes the sizes that were kept, or the ones they come with."""
+        if not self.isVisible():
+            geometry = self._preferences.numbers("window", 4)
+            if geometry is not None:
+                self.setGeometry(*geometry)
+            else:
+                self.resize(1440, 900)
+        self._size_panes()
 
-    def _restore_columns(self) -> None:
-        # A splitter shares out what it is given in proportion: the middle must be what is left.
-        width = self.width() - RAIL_WIDTH
-        if self._overlaid:
-            kept = self._preferences.numbers("columns_narrow", 2)
-            palette = kept[0] if kept is not None else PALETTE_WIDTH_NARROW
-            self.columns.setSizes([palette, width - palette])
-        else:
-            kept = self._preferences.numbers("columns", 3)
-            palette, inspector = (kept[0], kept[2]) if kept is not None else (PALETTE_WIDTH, INSPECTOR_WIDTH)
-            self.columns.setSizes([palette, width - palette - inspector, inspector])
+    def _size_panes(self) -> None:
+        data, palette, inspector = self._wanted_sizes()
+        # Before the first layout a splitter goes by its widgets' hints; afterwards it shares out what it is given in
+        # proportion, so the middle must be what is left.
+        self.palette_.hint = QSize(palette, 400)
+        self.inspector_pane.hint = QSize(inspector, 400)
+        self.data_pane.hint = QSize(800, data)
+        if self.isVisible():
+            self.rows.setSizes([max(200, self.rows.height() - data - 1), data])
+            width = self.upper.width()
+            rest = [width - palette - 1] if self._overlaid else [width - palette - inspector - 2, inspector]
+            self.columns.setSizes([palette, *rest])
+
+    def _wanted_sizes(self) -> tuple[int, int, int]:
+        """The height of the data panel, the widths of palette and inspector."""
+        rows = self._preferences.numbers("rows", 2)
+        data = rows[1] if rows is not None else DATA_HEIGHT
+        columns = self._preferences.numbers("columns", 3)
+        if self.width() < NARROW:
+            narrow = self._preferences.numbers("columns_narrow", 2)
+            return data, narrow[0] if narrow is not None else PALETTE_WIDTH_NARROW, INSPECTOR_WIDTH
+        return (data, columns[0], columns[2]) if columns is not None else (data, PALETTE_WIDTH, INSPECTOR_WIDTH)
 
     def _keep_sizes(self) -> None:
         if self._front is not None and self.pages.currentWidget() is self.editor:
-            self._preferences.set("rows", self.rows.sizes() if self.datas.isVisible() else None)
+            self._preferences.set("rows", self.rows.sizes() if self.data_pane.isVisible() else None)
             if self.palette_.isVisible() and (self._overlaid or self.inspector_pane.isVisible()):
                 self._preferences.set("columns_narrow" if self._overlaid else "columns", self.columns.sizes())
         frame = self.geometry()
@@ -833,8 +857,8 @@ class EditorWindow(QMainWindow):
         panes.append((self.canvases, focus(desk.canvas)))
         if self.inspector_pane.isVisible():
             panes.append((self.inspector_pane, desk.inspector.focus_first))
-        if self.datas.isVisible():
-            panes.append((self.datas, desk.data.focus_first))
+        if self.data_pane.isVisible():
+            panes.append((self.data_pane, desk.data.focus_first))
         return panes
 
     def _go_pane(self, by: int) -> None:
@@ -859,12 +883,12 @@ class EditorWindow(QMainWindow):
                 self._place_capture()
         return super().eventFilter(watched, event)
 
-    def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
-        if not self._sized:
-            self._sized = True
+    def setVisible(self, visible: bool) -> None:
+        # The children are laid out before the window's own show event: what depends on its width must be settled here.
+        if visible and not self.isVisible():
             self._place_inspector()
-            self._restore_sizes()
+            self._size_panes()
+        super().setVisible(visible)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

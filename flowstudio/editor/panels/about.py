@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -183,6 +184,14 @@ class _Mark(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         paint_mark(QPainter(self), QRectF(self.rect()))
+
+
+def moment(at: float) -> str:
+    """A moment as people tell it: the time, with the date where it was not today."""
+    then = time.localtime(at)
+    today = time.localtime()
+    same_day = (then.tm_year, then.tm_yday) == (today.tm_year, today.tm_yday)
+    return time.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M", then)
 
 
 def run_sentence(playback: Playback, flow: Flow) -> tuple[str, str, str]:

@@ -235,9 +235,13 @@ def key_cap(text: str, parent: QWidget | None = None) -> QLabel:
 
 
 class Pane(QWidget):
-    """A widget with a ground of its own (a plain QWidget paints none)."""
+    """A widget with a ground of its own (a plain QWidget paints none), and the size that a splitter gives it first."""
 
-    def __init__(self, ground: str = "panel", parent: QWidget | None = None) -> None:
+    def __init__(self, ground: str = "panel", parent: QWidget | None = None, *, hint: QSize | None = None) -> None:
         super().__init__(parent)
+        self.hint = hint
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, True)
         self.setProperty("pane", ground)
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint() if self.hint is None else self.hint

@@ -47,7 +47,8 @@ class DataPanel(Pane):
     run_asked = Signal()
     problem_chosen = Signal(object)
     said = Signal(str)
-    close_asked = Signal()
+    step_chosen = Signal(str)
+    """A row of the timeline or a line of the log was chosen: this step shall be in sight."""
 
     def __init__(
         self,
@@ -138,7 +139,7 @@ class DataPanel(Pane):
         column.addWidget(self.lefts, 1)
         self.timeline = Timeline(self._playback, self._document, self._themes, self)
         self.timeline.setFocusProxy(self.timeline.rows)
-        self.timeline.step_chosen.connect(lambda step: self._workspace.select([step]))
+        self.timeline.step_chosen.connect(self._choose_step)
         self.log = LogPane(self._playback, self._title, self._themes, self)
         self.log.setFocusProxy(self.log.lines)
         self.log.visit_chosen.connect(self._choose_visit)
@@ -244,6 +245,10 @@ class DataPanel(Pane):
                 return nth
         return len(places) - 1
 
+    def _choose_step(self, step: str) -> None:
+        self._workspace.select([step])
+        self.step_chosen.emit(step)
+
     def _choose_nth(self, nth: int) -> None:
         step = self._step()
         if step is not None:
@@ -256,7 +261,7 @@ class DataPanel(Pane):
                 self._chosen[step] = nth
                 self._shown = None
                 break
-        self._workspace.select([step])
+        self._choose_step(step)
         self._show_step(step)
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QStackedLayout, QWidget
 
 from flowstudio.editor.document import Document
-from flowstudio.editor.forms.form import Failure, StepForm
-from flowstudio.editor.forms.preview import Preview
-from flowstudio.editor.forms.values import ValuesForm
 from flowstudio.editor.panels.controls import Pane
 from flowstudio.editor.panels.failure import tell
 from flowstudio.editor.playback import Playback
@@ -19,6 +16,12 @@ from flowstudio.editor.theme import Themes
 from flowstudio.editor.workspace import Workspace
 from flowstudio.errors import Problem
 from flowstudio.sdk.registry import Registry
+
+if TYPE_CHECKING:
+    # The forms are made after the first paint, and loaded then: they are a fifth of what the editor loads at all.
+    from flowstudio.editor.forms.form import Failure, StepForm
+    from flowstudio.editor.forms.preview import Preview
+    from flowstudio.editor.forms.values import ValuesForm
 
 WIDTH: Final = 356
 
@@ -69,6 +72,8 @@ class Inspector(Pane):
     def step_form(self) -> StepForm:
         """The form of a step."""
         if self._step_form is None:
+            from flowstudio.editor.forms.form import StepForm
+
             form = StepForm(self._document, self._workspace, self._registry, self._themes, self._preview, self)
             form.menu_wanted.connect(self.menu_wanted)
             self._step_form = form
@@ -79,6 +84,8 @@ class Inspector(Pane):
     def values_form(self) -> ValuesForm:
         """The form of the flow: variables, connections, their test values."""
         if self._values_form is None:
+            from flowstudio.editor.forms.values import ValuesForm
+
             self._values_form = ValuesForm(
                 self._document, self._workspace, self._registry, self._themes, self._preview, self
             )
@@ -161,6 +168,8 @@ class Inspector(Pane):
             form.show_failure(failure)
 
     def _failure_of(self, step: str) -> Failure | None:
+        from flowstudio.editor.forms.form import Failure
+
         if self._playback.state_of(step).status != "failed":
             return None
         failed = next(

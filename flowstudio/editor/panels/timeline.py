@@ -65,7 +65,7 @@ def duration_text(ms: float) -> str:
     return f"{minutes} min {seconds} s"
 
 
-def tick_step(span_ms: float, ticks: int = 3) -> float:
+def tick_step(span_ms: float, ticks: int = 4) -> float:
     """The distance of round ticks, so that about so many stand within a span."""
     rough = max(span_ms, 0.001) / ticks
     magnitude = 1.0
@@ -73,7 +73,7 @@ def tick_step(span_ms: float, ticks: int = 3) -> float:
         magnitude /= 10
     while magnitude * 10 <= rough:
         magnitude *= 10
-    return next((magnitude * factor for factor in (1, 2, 5) if magnitude * factor >= rough), magnitude * 10)
+    return next((magnitude * factor for factor in (1, 2, 2.5, 5) if magnitude * factor >= rough), magnitude * 10)
 
 
 class TimelineModel(QAbstractListModel):

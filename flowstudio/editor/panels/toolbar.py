@@ -214,6 +214,7 @@ class SearchButton(QPushButton):
 
 def main_menu(actions: Actions, recent: QMenu, parent: QWidget) -> QMenu:
     """The whole menu; `recent` hangs below Open."""
+    actions.dress()
     menu = QMenu(parent)
     for section in SECTIONS:
         part = menu.addMenu(section)
