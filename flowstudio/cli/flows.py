@@ -188,7 +188,7 @@ def _given(flow: Flow, values: str | None, single: Sequence[str], secrets: Seque
     given = Given()
     if values is not None:
         _read_values(given, _json_argument(values, "--vars"))
-    from flowstudio.templates.values import read_value
+    from flowstudio.flow.values import read_value
 
     for assignment in single:
         name, equals, text = assignment.partition("=")

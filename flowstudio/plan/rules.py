@@ -11,6 +11,7 @@ from typing import Any
 from flowstudio.errors import Problem
 from flowstudio.expressions.advice import may_collapse
 from flowstudio.flow.model import ABSENT, DEFAULT_IN, ERROR_PORT, Flow
+from flowstudio.flow.values import VARIABLE_TYPES, check_value
 from flowstudio.plan.settings import CompiledConfig, sources_of
 from flowstudio.plan.structure import Structure
 from flowstudio.sdk.fields import Kind
@@ -221,55 +222,10 @@ def variables_are_of_known_types(subject: Subject) -> Iterator[Problem]:
                 field=name,
                 path=(*path, "default"),
             )
-        elif (
-            variable.default is not ABSENT
-            and variable.default is not None
-            and not _fits(variable.type, variable.default)
+        elif variable.default is not ABSENT and (
+            problem := check_value(name, variable, variable.default, f"the default of {name}")
         ):
-            yield Problem(
-                f"the default of {name} is not {_a(variable.type)}",
-                why=f"it is {_clip(repr(variable.default))}",
-                remedy="correct the default or the type",
-                field=name,
-                path=(*path, "default"),
-            )
-
-
-VARIABLE_TYPES = (
-    "text",
-    "long-text",
-    "number",
-    "integer",
-    "boolean",
-    "choice",
-    "date",
-    "url",
-    "email",
-    "secret",
-    "list",
-    "json",
-)
-
-
-def _fits(kind: str, value: Json) -> bool:
-    if kind in ("text", "long-text", "date", "url", "email", "secret"):
-        return isinstance(value, str)
-    if kind == "number":
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind == "boolean":
-        return isinstance(value, bool)
-    if kind == "list":
-        return isinstance(value, list)
-    return True
-
-
-def _a(kind: str) -> str:
-    words = {"long-text": "text", "text": "text", "json": "JSON"}
-    if kind in words:
-        return words[kind]
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+            yield replace(problem, path=(*path, "default"))
 
 
 def connections_exist(subject: Subject) -> Iterator[Problem]:
@@ -505,4 +461,4 @@ def _clip(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-__all__ = ["DEFAULT_IN", "ERROR_PORT", "RULES", "VARIABLE_TYPES", "Rule", "Subject"]
+__all__ = ["DEFAULT_IN", "ERROR_PORT", "RULES", "Rule", "Subject"]

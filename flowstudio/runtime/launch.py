@@ -9,13 +9,11 @@ from typing import Any
 from flowstudio.engine.bound import BoundPlan, Values
 from flowstudio.errors import BindError, Problem
 from flowstudio.flow.model import ABSENT, Flow
+from flowstudio.flow.values import check_value, is_demo
 from flowstudio.plan.plan import Plan
 from flowstudio.sdk.registry import Registry
-from flowstudio.templates.values import check_value
 
 Json = Any
-
-DEMO = "demo:"
 
 
 def checked_values(flow: Flow, given: Mapping[str, Json]) -> dict[str, Json]:
@@ -57,7 +55,7 @@ async def launched(
 ) -> AsyncIterator[BoundPlan]:
     """A plan bound to these values, with a demo target where a value asks for one; all of it ends with the block."""
     values = checked_values(plan.flow, variables or {})
-    asked = {name: value for name, value in _with_defaults(plan.flow, values).items() if _is_demo(value)}
+    asked = {name: value for name, value in _with_defaults(plan.flow, values).items() if is_demo(value)}
     if not asked:
         bound = BoundPlan(plan, Values(values, logins or {}, customer, instance), registry)
         try:
@@ -79,7 +77,3 @@ async def launched(
 def _with_defaults(flow: Flow, values: Mapping[str, Json]) -> dict[str, Json]:
     defaults = {name: variable.default for name, variable in flow.variables.items() if variable.default is not ABSENT}
     return {**defaults, **{name: value for name, value in values.items() if value is not None}}
-
-
-def _is_demo(value: Json) -> bool:
-    return isinstance(value, str) and value.startswith(DEMO)
