@@ -144,7 +144,7 @@ def json_of(body: bytes, charset: str | None = None) -> Json:
     """The JSON value that a body holds, integers exact; BodyError says where it is none. An empty body is null."""
     if not body.strip():
         return None
-    if body.startswith((b"\xef", b"\xff", b"\xfe")) or charset not in (None, "utf-8", "UTF-8", "utf8", "UTF8"):
+    if body.startswith(tuple(mark for mark, _ in _MARKS)) or charset not in (None, "utf-8", "UTF-8", "utf8", "UTF8"):
         text = text_of(body, charset)
         body = text.encode(errors="surrogatepass")
     try:

@@ -24,6 +24,7 @@ _NICKNAMES: Final = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+_FIELDS: Final = ("minute", "hour", "day of the month", "month", "day of the week")
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -42,19 +43,23 @@ def _cron(text: str) -> str:
     if len(fields.split(" ")) != 5:
         raise ValueError("a cron line has five fields: minute, hour, day of the month, month, day of the week")
     try:
-        # The simulation looks 50 years ahead, and a date such as 30 February does not come.
+        # The simulation looks 50 years ahead.
         next(CronSim(fields, datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
         raise ValueError(
-            f"{_plain(str(error))}; write such as 0 6 * * 1-5, which is 06:00 from Monday to Friday"
+            f"{_bad(str(error), fields)}; write such as 0 6 * * 1-5 for 06:00 from Monday to Friday"
         ) from None
     except StopIteration:
         raise ValueError("it never fires: no such date exists") from None
     return text.strip()
 
 
-def _plain(message: str) -> str:
-    return message[:1].lower() + message[1:]
+def _bad(message: str, fields: str) -> str:
+    """Which field cannot be what it is; the library only names it (`Bad minute`)."""
+    for name, value in zip(_FIELDS, fields.split(" "), strict=False):
+        if name.replace(" of the ", "-of-").replace(" ", "-") in message:
+            return f"{value} cannot be the {name}"
+    return f"{fields} is no cron line"
 
 
 def _timezone(name: str) -> str:
