@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -191,9 +191,32 @@ class PaneHeader(QWidget):
         self.title = QLabel(title, self)
         self.title.setProperty("type", "heading")
         self.left.addWidget(self.title)
+        self.extras = QWidget(self)
+        """What gives way where the pane is narrow."""
+        extras = QHBoxLayout(self.extras)
+        extras.setContentsMargins(0, 0, 0, 0)
+        extras.setSpacing(8)
+        self.left.addWidget(self.extras)
         outer.addLayout(self.left)
         outer.addStretch(1)
         outer.addLayout(self.right)
+
+    def add_extra(self, widget: QWidget) -> None:
+        """Adds something that is shown only where there is room."""
+        layout = self.extras.layout()
+        if layout is not None:
+            layout.addWidget(widget)
+
+    def fit(self) -> None:
+        """Shows the extras if they have room beside the rest."""
+        extras = self.extras.sizeHint().width()
+        rest = self.left.sizeHint().width() + self.right.sizeHint().width() + 40
+        rest -= extras if self.extras.isVisibleTo(self) else 0
+        self.extras.setVisible(extras > 0 and rest + extras <= self.width())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
 
 
 def chip(text: str, tone: str = "neutral", parent: QWidget | None = None) -> QLabel:
@@ -224,6 +247,10 @@ def rule(direction: str = "h", parent: QWidget | None = None) -> QFrame:
     """A line of one pixel between panes."""
     line = QFrame(parent)
     line.setProperty("rule", direction)
+    if direction == "h":
+        line.setFixedHeight(1)
+    else:
+        line.setFixedWidth(1)
     return line
 
 

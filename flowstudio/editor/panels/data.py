@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from flowstudio.editor.document import Document
@@ -77,7 +78,7 @@ class DataPanel(Pane):
         self._sides: _Sides | None = None
         self.split.addWidget(self.right)
         self.split.setStretchFactor(1, 1)
-        self.split.setSizes([LEFT, 1000])
+        self._sized = False
         workspace.selection_changed.connect(self._follow)
         playback.changed.connect(self._fared)
         playback.reset.connect(self._reset)
@@ -89,6 +90,13 @@ class DataPanel(Pane):
     def sides(self) -> _Sides | None:
         """Input and output; None before the first run."""
         return self._sides
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self._sized and self.width() > LEFT:
+            self._sized = True
+            left = min(LEFT, max(360, int(self.width() * 0.26)))
+            self.split.setSizes([left, self.width() - left - 1])
 
     def show_left(self, view: str) -> None:
         """Shows the timeline, the log or the problems."""
@@ -301,7 +309,7 @@ class _Sides(QWidget):
         outer.addWidget(self.split)
         self.input = PayloadPane("Input", source, themes, self)
         self.of = text_label(kind="hint", tone="faint")
-        self.input.header.left.addWidget(self.of)
+        self.input.header.add_extra(self.of)
         self.picker = VisitPicker(playback, themes, self)
         self.input.header.left.addWidget(self.picker)
         self.output = PayloadPane("Output", source, themes, self, more=_OUTPUT_VIEWS)
@@ -312,7 +320,7 @@ class _Sides(QWidget):
         self.tally = [chip("", tone, self) for _, tone in SIGNS.values()]
         for label in self.tally:
             label.hide()
-            self.output.header.left.addWidget(label)
+            self.output.header.add_extra(label)
         self.previous = IconButton(themes, "caret-up-bold", "Previous change", key="Shift+F7", size=12)
         self.next = IconButton(themes, "caret-down-bold", "Next change", key="F7", size=12)
         self.previous.clicked.connect(lambda: self.changes.step(-1))
@@ -339,6 +347,7 @@ class _Sides(QWidget):
         """Shows one visit."""
         self._visit = visit
         self.of.setText(title)
+        self.input.header.fit()
         self.log.show_visit(visit["visit"])
         received = visit.get("input")
         if received is not None:
@@ -448,12 +457,14 @@ class _Sides(QWidget):
         some = any(found[op] for op in SIGNS)
         self.previous.setVisible(some)
         self.next.setVisible(some)
+        self.output.header.fit()
         if not some:
             self.output.show_nothing("Nothing changed: the output is the input")
 
     def _hide_tally(self) -> None:
         for widget in (*self.tally, self.previous, self.next):
             widget.hide()
+        self.output.header.fit()
 
 
 def _no_output(visit: Mapping[str, Any]) -> str:

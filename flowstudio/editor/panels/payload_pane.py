@@ -179,6 +179,7 @@ class PayloadPane(QWidget):
         set_chip(self.extent, size_text(ref))
         self.extent.setToolTip(bytes_text(ref["bytes"]))
         self.extent.show()
+        self.header.fit()
         self.segments.setEnabled(True)
         self.views.show_payload(ref)
         self.pages.setCurrentWidget(self.views)
