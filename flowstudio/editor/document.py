@@ -145,6 +145,11 @@ class Document(QObject):
         """Whether closing it would lose something: edits that undo each other lose nothing."""
         return self.is_modified and bool(diff(self._saved_flow, self._flow))
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether an edit is being told to those who listen: until they all know, no other can be made."""
+        return self._telling
+
     def new(self, flow: Flow | None = None, *, example: Path | None = None) -> None:
         """Starts an unsaved document, empty or from `flow`; `example` is the file whose samples it uses until saved."""
         self._example = example

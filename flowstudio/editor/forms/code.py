@@ -216,7 +216,8 @@ class CodeInput(QPlainTextEdit):
         super().keyPressEvent(event)
 
     def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002 - Qt's name
-        return super().focusNextPrevChild(next) if self._tab_leaves else False
+        # The editor's own version never lets a Tab out.
+        return QWidget.focusNextPrevChild(self, next) if self._tab_leaves else False
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         self._tab_leaves = False

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from flowstudio.editor.forms.chips import ChipInput, Language
 from flowstudio.editor.forms.controls import SEGMENTS_HEIGHT
@@ -135,7 +136,8 @@ class ExpressionBox(QWidget):
         self._show_notes(reason="")
 
     def _answered(self, asked: int, result: Previewed) -> None:
-        if asked != self._asked:
+        # The form may have gone on to another step while the engine was thinking.
+        if asked != self._asked or not isValid(self):  # type: ignore[no-untyped-call] # shiboken has no types
             return
         self.line.show_result(result)
         self._show_notes(reason=_sentence(result.reason, result.remedy))
@@ -427,6 +429,7 @@ class BracedField(Field):
         self.inline = inner.inline and spec.kind is not Kind.VALUE
         self._static = spec.kind is not Kind.VALUE
         self._value: Json = ABSENT
+        self._shown = False
         self._on = False
         self._box: ExpressionBox | None = None
         self._column = QVBoxLayout(self)
@@ -470,8 +473,9 @@ class BracedField(Field):
         return self._box
 
     def show_value(self, value: Json) -> None:
-        if same(value, self._value):
+        if self._shown and same(value, self._value):
             return
+        self._shown = True
         self._value = value
         inside = braces_of(value) if isinstance(value, str) and self.spec.form != "code" else None
         if inside is None:

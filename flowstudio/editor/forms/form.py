@@ -336,9 +336,9 @@ class StepForm(QWidget):
             return
         spec = self._find_spec(flow.steps[step].component)
         if step != self.around.step or spec is not self._spec or (spec is None and self._config_row is None):
-            self.around.end_series()
+            self._leave()
             self.around.step = step
-            self._build(spec)
+            self._build(spec, flow.steps[step].config)
         self._refresh(flow)
         self.around.flow_changed.emit()
 
@@ -433,6 +433,13 @@ class StepForm(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(356, 600)
 
+    def _leave(self) -> None:
+        """Lets the field with the focus finish, while it is still clear which step it is about."""
+        focused = QApplication.focusWidget()
+        if focused is not None and self.isAncestorOf(focused) and not self.around.document.is_telling:
+            focused.clearFocus()
+        self.around.end_series()
+
     def _find_spec(self, component: str) -> Spec | None:
         try:
             return self.around.registry.spec(component)
@@ -448,7 +455,7 @@ class StepForm(QWidget):
         self.header.title.show_text("")
         self.header.subtitle.clear()
 
-    def _build(self, spec: Spec | None) -> None:
+    def _build(self, spec: Spec | None, config: Mapping[str, Json]) -> None:
         self._clear()
         self._spec = spec
         for page in (self._settings_page, self._retry_page, self._note_page):
@@ -471,7 +478,9 @@ class StepForm(QWidget):
                 continue
             self._members.setdefault(group, []).append(row)
         for group in sorted(self._members, key=lambda name: name == "Advanced"):
-            section = Section(self.around.themes, group, open_=self._open.get((spec.name, group), group != "Advanced"))
+            # A group in which nothing is set says nothing yet.
+            used = any(row.spec.name in config for row in self._members[group])
+            section = Section(self.around.themes, group, open_=self._open.get((spec.name, group), used))
             section.folded.connect(lambda on, key=(spec.name, group): self._open.update({key: on}))
             for row in self._members[group]:
                 section.rows.addWidget(row)
@@ -514,7 +523,7 @@ class StepForm(QWidget):
             return
         spec = self._find_spec(flow.steps[key].component)
         if spec is not self._spec:
-            self._build(spec)
+            self._build(spec, flow.steps[key].config)
         self._refresh(flow)
         self.around.flow_changed.emit()
 

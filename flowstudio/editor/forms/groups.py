@@ -69,7 +69,8 @@ class GroupField(Field):
 
     def show_value(self, value: Json) -> None:
         self._value = value
-        stored = value if isinstance(value, Mapping) else {}
+        shown = self.spec.default if value is ABSENT else value
+        stored = shown if isinstance(shown, Mapping) else {}
         for name, row in self._rows.items():
             row.show_value(stored.get(name, ABSENT))
 

@@ -250,6 +250,11 @@ class TextInput(QTextEdit):
         if belongs_to_document(event) or (enter and not self._breaks):
             event.ignore()
             return
+        if enter:
+            # Qt's own Enter takes the height of an empty row away instead of breaking the line.
+            self.textCursor().insertText("\n")
+            self.ensureCursorVisible()
+            return
         super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

@@ -15,7 +15,6 @@ from flowstudio.editor.forms.controls import IconButton, WordButton
 from flowstudio.editor.forms.field import Field, Path, Row
 from flowstudio.editor.forms.groups import empty_of
 from flowstudio.editor.forms.surroundings import Surroundings
-from flowstudio.editor.theme import set_look
 from flowstudio.errors import PathKey
 from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Json
@@ -187,27 +186,31 @@ class ListField(_ListField):
 
 
 class SetField(Field):
-    """A list whose elements are a few known values, each at most once: buttons that stay down."""
+    """A list whose elements are a few known values, each at most once: buttons that stay down.
+
+    An element that is not known (an expression, a value of a later version) stands behind them until it is let go.
+    """
 
     def __init__(self, around: Surroundings, spec: FieldSpec, parent: QWidget | None = None) -> None:
         super().__init__(around, parent)
         assert spec.item is not None
         self.spec = spec
         self._value: Json = None
-        self._options = list(spec.item.options)
+        self._known = list(spec.item.options)
+        self._options: list[Json] = []
         self._buttons: list[QPushButton] = []
         self._flow = FlowBox(self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._flow)
-        for option in self._options:
-            button = QPushButton(option_text(option))
-            button.setCheckable(True)
-            button.clicked.connect(self._clicked)
-            set_look(button, chip=True)
-            self._buttons.append(button)
-            self._flow.add(button)
+        for option in self._known:
+            self._add(option)
         self.setFocusProxy(self._buttons[0])
+
+    @property
+    def buttons(self) -> list[QPushButton]:
+        """The buttons, those of known values first."""
+        return list(self._buttons)
 
     def show_value(self, value: Json) -> None:
         if same(value, self._value):
@@ -215,6 +218,12 @@ class SetField(Field):
         self._value = value
         shown = self.spec.default if value is ABSENT else value
         elements = shown if isinstance(shown, list | tuple) else []
+        unknown = [element for element in elements if not any(same(option, element) for option in self._known)]
+        while len(self._buttons) > len(self._known):
+            self._flow.take(self._buttons.pop())
+            self._options.pop()
+        for element in unknown:
+            self._add(element)
         for option, button in zip(self._options, self._buttons, strict=True):
             button.setChecked(any(same(option, element) for element in elements))
 
@@ -222,6 +231,14 @@ class SetField(Field):
         self.setAccessibleName(name)
         for button in self._buttons:
             button.setAccessibleName(f"{name}: {button.text()}")
+
+    def _add(self, option: Json) -> None:
+        button = QPushButton(option_text(option))
+        button.setCheckable(True)
+        button.clicked.connect(self._clicked)
+        self._options.append(option)
+        self._buttons.append(button)
+        self._flow.add(button)
 
     def _clicked(self) -> None:
         on = [option for option, button in zip(self._options, self._buttons, strict=True) if button.isChecked()]
@@ -245,7 +262,17 @@ class FlowBox(QWidget):
     def add(self, widget: QWidget) -> None:
         """Adds a widget at the end."""
         widget.setParent(self)
+        widget.show()
         self._widgets.append(widget)
+        self._arrange(self.width(), move=True)
+        self.updateGeometry()
+
+    def take(self, widget: QWidget) -> None:
+        """Takes a widget out, for good."""
+        self._widgets.remove(widget)
+        widget.hide()
+        widget.deleteLater()
+        self._arrange(self.width(), move=True)
         self.updateGeometry()
 
     def hasHeightForWidth(self) -> bool:

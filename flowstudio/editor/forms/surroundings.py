@@ -55,8 +55,11 @@ class Surroundings(QObject):
         return self.document.flow
 
     def apply(self, edit: Edit) -> bool:
-        """Makes an edit; False when it was refused."""
-        return self.document.apply(edit)
+        """Makes an edit; False when it was refused.
+
+        A field that is taken away by an edit loses its focus, and what it would still say then is about what is gone.
+        """
+        return not self.document.is_telling and self.document.apply(edit)
 
     def end_series(self) -> None:
         """What is typed from now on is a step of undo of its own."""

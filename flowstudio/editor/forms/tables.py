@@ -284,9 +284,8 @@ class EntriesField(Field):
         self.changed.emit((names[index], *path), part)
 
     def _left_entry(self, index: int) -> None:
-        entry = self._entries[index]
         names = list(self._stored())
-        if index < len(names) and entry.fault:
-            entry.tell_fault("")
-            entry.name.show_text(names[index])
+        if index < min(len(names), len(self._entries)) and self._entries[index].fault:
+            self._entries[index].tell_fault("")
+            self._entries[index].name.show_text(names[index])
         self.left.emit()

@@ -71,7 +71,7 @@ class MomentField(Field):
         if self.zone is None or moment.tzinfo is None:
             self.input.show_text(value if self.zone is None else moment.strftime(_MOMENT))
             return
-        zone = ZoneInfo(self.zone.currentText()) if self.zone.currentIndex() >= 0 else None
+        zone = _zone(self.zone.currentText()) if self.zone.currentIndex() >= 0 else None
         if zone is None or moment.replace(tzinfo=zone).utcoffset() != moment.utcoffset():
             # The file keeps the offset, not the zone's name: another one is shown only where the chosen one differs.
             name = "UTC" if not moment.utcoffset() else _offset_name(moment)

@@ -99,7 +99,7 @@ def value_spec(name: str, variable: Variable, value: Json = ABSENT) -> FieldSpec
     )
 
 
-def test_values(flow: Flow, workspace: Workspace) -> dict[str, Json]:
+def given_values(flow: Flow, workspace: Workspace) -> dict[str, Json]:
     """The test values that were given, those of secret variables among them: what a run gets as `vars`."""
     secrets = [name for name, variable in flow.variables.items() if variable.type == "secret"]
     given = {name: value for name, value in workspace.values.items() if name in flow.variables}
@@ -108,7 +108,7 @@ def test_values(flow: Flow, workspace: Workspace) -> dict[str, Json]:
 
 def missing_values(flow: Flow, workspace: Workspace) -> list[str]:
     """The required variables that have neither a test value nor a default."""
-    given = test_values(flow, workspace)
+    given = given_values(flow, workspace)
     return [
         name
         for name, variable in flow.variables.items()

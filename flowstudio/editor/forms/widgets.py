@@ -54,7 +54,8 @@ def _list(around: Surroundings, spec: FieldSpec, variant: str | None) -> Field:
 def _element(around: Surroundings, spec: FieldSpec) -> Row:
     """The row of a list's element: a group of fields needs no line at its left inside a card."""
     if spec.form == "group":
-        return Row(around, spec, GroupField(around, spec, lambda part, own: make_row(around, part, own), indent=False))
+        group = GroupField(around, spec, lambda part, own: make_row(around, part, own), indent=False)
+        return Row(around, spec, BracedField(around, spec, group))
     return make_row(around, spec)
 
 
