@@ -861,7 +861,9 @@ def edit_from_part(part: Part, nesting: int = 0) -> Edit:
         optional = entry.default is not NO_DEFAULT or entry.default_factory is not NO_DEFAULT
         given = part.at(name)
         if name not in part.value:
-            if not optional:
+            if name == "title":
+                arguments[name] = "several changes"
+            elif not optional:
                 required({}, name, part)
         elif name == "edits":
             arguments[name] = _edits(given, nesting)

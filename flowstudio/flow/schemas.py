@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flowstudio.flow.model import FLOW_FORMAT, LAYOUT_FORMAT
+from flowstudio.flow.values import VARIABLE_TYPES
 
 Json = Any
 
@@ -12,7 +13,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 STEP_ID: Final[dict[str, Json]] = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
 WIRE: Final[dict[str, Json]] = {
     "type": "string",
-    "pattern": r"^\s*[a-z][a-z0-9_-]*(\s*:\s*\S+)?\s*->\s*[a-z][a-z0-9_-]*(\s*:\s*\S+)?\s*$",
+    "pattern": r"^\s*[a-z][a-z0-9_-]*(\s*:\s*\S.*?)?\s*->\s*[a-z][a-z0-9_-]*(\s*:\s*\S.*?)?\s*$",
     "description": "STEP[:PORT] -> STEP[:PORT]; the default ports are out and in",
 }
 _TEXT: Final[dict[str, Json]] = {"type": "string"}
@@ -20,22 +21,7 @@ VARIABLE: Final[dict[str, Json]] = {
     "type": "object",
     "required": ["type"],
     "properties": {
-        "type": {
-            "enum": [
-                "text",
-                "long-text",
-                "number",
-                "integer",
-                "boolean",
-                "choice",
-                "date",
-                "url",
-                "email",
-                "secret",
-                "list",
-                "json",
-            ]
-        },
+        "type": {"enum": list(VARIABLE_TYPES)},
         "title": _TEXT,
         "hint": _TEXT,
         "required": {"type": "boolean", "default": False},
@@ -131,10 +117,10 @@ def layout_schema() -> dict[str, Json]:
     }
 
 
-def edit_schema() -> dict[str, Json]:
-    """The schema of an edit, as overrides and the clipboard hold it."""
+def edit_schema(itself: str = "#") -> dict[str, Json]:
+    """The schema of an edit, as overrides and the clipboard hold it; `itself` is where it stands in a larger one."""
     step = {"step": STEP_ID}
-    key = {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
+    key = {"type": "array", "items": {"type": ["string", "integer"], "minimum": 0}}
     name = {"name": _TEXT}
     place = {"type": "array", "items": {"type": "number"}}
     places = {"type": "object", "additionalProperties": place}
@@ -172,7 +158,7 @@ def edit_schema() -> dict[str, Json]:
         "SetGroup": ({**name, "value": group}, ("name", "value")),
         "RemoveGroup": (name, ("name",)),
         "Move": ({"steps": places, "notes": places, "groups": places}, ()),
-        "Several": ({"title": _TEXT, "edits": {"type": "array", "items": {"$ref": "#"}}}, ("edits",)),
+        "Several": ({"title": _TEXT, "edits": {"type": "array", "items": {"$ref": itself}}}, ("edits",)),
     }
     return {
         "$schema": DIALECT,

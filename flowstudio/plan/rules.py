@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flowstudio.errors import Problem
 from flowstudio.expressions.advice import may_collapse
+from flowstudio.flow.leaks import leaks
 from flowstudio.flow.model import ABSENT, DEFAULT_IN, ERROR_PORT, Flow
 from flowstudio.flow.values import VARIABLE_TYPES, check_value
 from flowstudio.plan.settings import CompiledConfig, sources_of
@@ -391,44 +391,9 @@ def lists_stay_lists(subject: Subject) -> Iterator[Problem]:
             )
 
 
-_SECRET_FIELD = re.compile(r"(?i)(authorization|api[-_]?key|secret|password|passwd|token|private[-_]?key)$")
-_SECRET_VALUE = re.compile(
-    r"(?x) \b(?: sk_(?:live|test)_[0-9A-Za-z]{12,} | gh[pousr]_[0-9A-Za-z]{30,} | xox[abprs]-[0-9A-Za-z-]{10,}"
-    r" | AKIA[0-9A-Z]{16} | eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+ | (?i:bearer|basic)\ [\w.~+/-]{16,}=* )"
-    r" | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----"
-)
-
-
 def secrets_are_not_in_plain_text(subject: Subject) -> Iterator[Problem]:
     """A login belongs to a connection: a flow file is read by everybody."""
-    for step, told in subject.flow.steps.items():
-        for path, name, value in _strings(told.config, ("config",), ""):
-            named = (
-                bool(_SECRET_FIELD.search(name)) and len(value) >= 8 and "{{" not in value and " " not in value.strip()
-            )
-            expression = (name and value.startswith(("$", "`"))) or "." in value
-            if _SECRET_VALUE.search(value) or (named and not expression):
-                field = ".".join(map(str, path[1:]))
-                yield Problem(
-                    f"{field} looks like a secret",
-                    why="everybody who has the file can read it",
-                    remedy="put it into a connection, or a variable of type secret",
-                    step=step,
-                    field=field,
-                    path=("steps", step, *path),
-                    severity="warning",
-                )
-
-
-def _strings(value: Json, path: tuple[str | int, ...], name: str) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    if isinstance(value, str):
-        yield path, name, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _strings(inner, (*path, key), str(key))
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from _strings(inner, (*path, place), name)
+    yield from leaks(subject.flow)
 
 
 RULES: tuple[Rule, ...] = (

@@ -38,7 +38,7 @@ def template_schema() -> dict[str, Json]:
 
 def customers_schema() -> dict[str, Json]:
     """The schema of a customers file in JSON."""
-    edit = {key: value for key, value in edit_schema().items() if key != "$schema"}
+    edit = {key: value for key, value in edit_schema("#/$defs/edit").items() if key != "$schema"}
     login = {"type": "object", "additionalProperties": {"type": "string"}}
     return {
         "$schema": DIALECT,
