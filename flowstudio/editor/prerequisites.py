@@ -62,7 +62,8 @@ def obstacle(environ: Mapping[str, str] = os.environ, platform: str = sys.platfo
     if not names:
         return (
             "The editor cannot start because there is no screen: neither DISPLAY nor WAYLAND_DISPLAY is set. "
-            "Start it from a desktop session, or with QT_QPA_PLATFORM=offscreen if nobody has to see it."
+            "Start it from a desktop session; without one a flow runs with "
+            "`flowstudio run resources/examples/customer-sync.flow.json`."
         )
     failures = [_load(name) or (_refusal(environ.get("DISPLAY", "")) if name == "xcb" else None) for name in names]
     return None if None in failures else failures[0]

@@ -116,4 +116,5 @@ def test_the_command_says_so_in_place_of_a_traceback() -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("The editor cannot start because there is no screen")
+    assert "flowstudio run resources/examples/" in done.stderr
     assert done.stderr.count("\n") == 1
