@@ -33,13 +33,8 @@ _Z_LIVE: Final = 4.0
 _ALIVE: Final = frozenset({"running", "paused", "failed"})
 _PILL_HEIGHT: Final = 19.0
 
-# Written once: reading and joining Qt's flags takes longer than setting them, and there are thousands of items.
-_DOT_FLAGS: Final = QGraphicsItem.GraphicsItemFlag.ItemHasNoContents
-_STEP_FLAGS: Final = (
-    QGraphicsItem.GraphicsItemFlag.ItemIsSelectable | QGraphicsItem.GraphicsItemFlag.ItemContainsChildrenInShape
-)
+# Read once: reading Qt's flags takes longer than setting them, and there are thousands of items.
 _SELECTABLE: Final = QGraphicsItem.GraphicsItemFlag.ItemIsSelectable
-_DOT_RECT: Final = QRectF(-14, -14, 28, 28)
 _NO_PEN: Final = QPen(Qt.PenStyle.NoPen)
 
 _log = logging.getLogger(__name__)
@@ -67,12 +62,13 @@ class Stage:
 
 
 class PortDot(PortItem):  # type: ignore[misc]  # NodeGraphQt ships no types
-    """A place where wires end. It paints nothing and takes no events: its card does both."""
+    """A place where wires end. It is in no scene: its card paints it, and knows where it is."""
 
-    def __init__(self, parent: QGraphicsItem | None = None) -> None:
-        # Not PortItem's own: its hover events, position signals and device cache cost more than all that is painted.
-        QGraphicsItem.__init__(self, parent)
-        self.setFlags(_DOT_FLAGS)
+    def __init__(self, step: StepItem) -> None:
+        # Not PortItem's own: as children of the cards, with hover events, position signals and device caches, ports are three
+        # quarters of all items, and cost more than everything that is painted.
+        QGraphicsItem.__init__(self)
+        self._step = step
         self._pipes: list[WireItem] = []
         self._name = ""
         self._port_type: str | None = None
@@ -81,14 +77,20 @@ class PortDot(PortItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         self._multi_connection = True
         self._display_name = False
 
-    def boundingRect(self) -> QRectF:
-        return _DOT_RECT
+    @property
+    def node(self) -> StepItem:
+        """The card that it belongs to."""
+        return self._step
 
-    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        return value
+    def connect_to(self, port: PortDot) -> None:
+        """Makes the item of a wire; called by NodeGraphQt when two ports are connected."""
+        self._step.viewer().establish_connection(self, port)
 
     def redraw_connected_pipes(self) -> None:
         """Routes are the viewer's."""
+
+    # Qt's own again: NodeGraphQt's override costs a call into Python, with an enum made for it, at every change.
+    itemChange = QGraphicsItem.itemChange  # noqa: N815
 
 
 class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
@@ -100,7 +102,7 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         self._properties: dict[str, Any] = {"id": None, "name": name, "type_": "", "selected": False}
         self._direction = 0
         self._width, self._height = WIDTH, 64.0
-        self.setFlags(_STEP_FLAGS)
+        self.setFlags(_SELECTABLE)
         self.setZValue(_Z_STEP)
         self._input_items: dict[PortDot, None] = {}
         self._output_items: dict[PortDot, None] = {}
@@ -132,10 +134,6 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         if bounds != self._bounds:
             self.prepareGeometryChange()
             self._bounds = bounds
-        for dot in (*self._input_items, *self._output_items):
-            port = card.port("in" if dot.port_type == "in" else "out", dot.name)
-            if port is not None:
-                dot.setPos(port.x, port.y)
         self.update()
 
     def fare(self, status: str, caption: Caption | None) -> None:
@@ -203,8 +201,7 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     def boundingRect(self) -> QRectF:
         return self._bounds
 
-    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        return value
+    itemChange = QGraphicsItem.itemChange  # noqa: N815
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem | None = None, widget: QWidget | None = None
@@ -522,8 +519,7 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         x, y = self.route.middle
         return QRectF(x - width / 2, y - _PILL_HEIGHT / 2, width, _PILL_HEIGHT)
 
-    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        return value
+    itemChange = QGraphicsPathItem.itemChange  # noqa: N815
 
     def paint(
         self, painter: QPainter, option: QStyleOptionGraphicsItem | None = None, widget: QWidget | None = None
@@ -695,8 +691,7 @@ class _Frame(BackdropNodeItem):  # type: ignore[misc]  # NodeGraphQt ships no ty
     def boundingRect(self) -> QRectF:
         return self._bounds
 
-    def itemChange(self, change: QGraphicsItem.GraphicsItemChange, value: Any) -> Any:
-        return value
+    itemChange = QGraphicsItem.itemChange  # noqa: N815
 
     def forget_words(self) -> None:
         """The fonts are other ones."""
