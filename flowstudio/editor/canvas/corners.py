@@ -36,7 +36,7 @@ class ZoomBar(QFrame):
         self._add(row, "minus", "Zoom out", "Ctrl+-", lambda: self.zoomed.emit(-1))
         self._percent = QPushButton("100%")
         self._percent.setProperty("kind", "figure")
-        self._percent.setFixedSize(38, 24)
+        self._percent.setFixedWidth(38)
         self._percent.setToolTip("Show in its own size (Ctrl+0)")
         self._percent.setAccessibleName("Zoom")
         self._percent.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -52,7 +52,7 @@ class ZoomBar(QFrame):
         button.setToolTip(f"{name} ({key})" if key else name)
         button.setAccessibleName(name)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setFixedSize(24, 24)
+        button.setProperty("mini", True)
         button.clicked.connect(lambda: act())
         self._buttons[icon] = button
         row.addWidget(button)

@@ -65,6 +65,8 @@ class Gesture:
     """One press of a button, what the pointer does until it is let go, and what comes of it."""
 
     cursor = Qt.CursorShape.ArrowCursor
+    scrolls = True
+    """Whether the canvas follows when the drag comes to an edge."""
 
     def __init__(self, board: Board, pressed: Pointer, button: Qt.MouseButton = Qt.MouseButton.LeftButton) -> None:
         self.board = board
@@ -109,6 +111,7 @@ class Pan(Gesture):
     """Space-drag or middle-drag: the canvas follows the hand."""
 
     cursor = Qt.CursorShape.ClosedHandCursor
+    scrolls = False
 
     def __init__(self, board: Board, pressed: Pointer, button: Qt.MouseButton) -> None:
         super().__init__(board, pressed, button)

@@ -65,6 +65,8 @@ _SHARP_AGAIN_MS: Final = 120
 _SLOW_FRAME_S: Final = 0.024
 """A frame that took longer is worth a draft while a gesture runs."""
 _SLOW_FRAMES: Final = 4
+_EDGE: Final = 24.0
+"""A drag this near to an edge of the viewport takes the canvas along."""
 _MARGIN: Final = 48.0
 """What stays free around a framed flow, in pixels."""
 
@@ -132,6 +134,9 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self._slow_frames = 0
         self._timer = QTimer(self, interval=_FRAME_MS)
         self._timer.timeout.connect(self._tick)
+        self._edge = QTimer(self, interval=_FRAME_MS)
+        self._edge.timeout.connect(self._scroll_on)
+        self._modifiers = Qt.KeyboardModifier.NoModifier
         self._sharpen = QTimer(self, singleShot=True, interval=_SHARP_AGAIN_MS)
         self._sharpen.timeout.connect(self._end_draft)
         self._dress()
@@ -640,7 +645,30 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             self._gesture.move(pointer)
             self._begin_draft()
             self._set_cursor()
+            if self._gesture.scrolls and self._gesture.dragging and self._over_edge() != QPointF(0, 0):
+                self._modifiers = event.modifiers()
+                self._edge.start()
         event.accept()
+
+    def _over_edge(self) -> QPointF:
+        """How fast the canvas follows a drag that has come to an edge of the viewport, in pixels a frame."""
+        area, at = self.viewport().rect(), self._pointer
+
+        def speed(before: float, behind: float) -> float:
+            return max(0.0, _EDGE - before) - max(0.0, _EDGE - behind)
+
+        across = speed(at.x() - area.left(), area.right() - at.x())
+        down = speed(at.y() - area.top(), area.bottom() - at.y())
+        return QPointF(min(_EDGE, max(-_EDGE, across)), min(_EDGE, max(-_EDGE, down)))
+
+    def _scroll_on(self) -> None:
+        by = self._over_edge()
+        gesture = self._gesture
+        if gesture is None or not gesture.dragging or by == QPointF(0, 0):
+            self._edge.stop()
+            return
+        self.pan_by(by.x(), by.y())
+        gesture.move(self._pointer_of(self._pointer, self._modifiers))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         pointer = self._pointer_of(event.position(), event.modifiers())

@@ -6,6 +6,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.canvas import MIME_COMPONENT
 from flowstudio.flow.model import Wire
@@ -69,6 +70,18 @@ def test_two_drags_are_two_steps_of_undo(world: World) -> None:
         start = world.centre("ask")
         world.drag(start, start + QPointF(0, 60))
     assert len(steps_of_undo(world)) == 2
+
+
+def test_a_drag_to_an_edge_takes_the_canvas_along(world: World, qtbot: QtBot) -> None:
+    start = world.centre("ask")
+    world.press(start)
+    edge = QPointF(start.x(), world.viewer.viewport().height() - 2)
+    world.drag_to(edge)
+    seen = world.viewer.seen.top()
+    qtbot.waitUntil(lambda: world.viewer.seen.top() > seen + 60)
+    assert abs(world.item("ask").card_rect().center().y() - world.viewer.to_scene(edge).y()) <= 24
+    world.viewer.cancel()
+    assert world.place("ask") == (1200, 120)
 
 
 def test_escape_puts_a_dragged_step_back(world: World) -> None:
