@@ -399,7 +399,7 @@ def export(
     if any(problem.severity == "error" for problem in problems):
         return refused(problems, json)
     folder = Path(output).parent if output else Path(flow).parent
-    made = publish(source, version or next_version(folder, source.id), notes)
+    made = publish(source, version or next_version(folder, source.id, source), notes)
     target = Path(output) if output else template_path(folder, made)
     write_template(target, made)
     if json:

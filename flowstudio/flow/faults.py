@@ -125,7 +125,7 @@ class Part:
 
     def number(self, remedy: str = "") -> float:
         """The number, an integer as an integer."""
-        if isinstance(self.value, int | float) and not isinstance(self.value, bool) and math.isfinite(self.value):
+        if isinstance(self.value, int | float) and not isinstance(self.value, bool) and abs(self.value) < math.inf:
             return self.value
         self.fault("it must be a number", remedy)
         return 0

@@ -108,7 +108,7 @@ def _secret(value: Json) -> str:
 
 
 def _number(value: Json) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf:
         return value
     quoted = isinstance(value, str) and _NUMBER.fullmatch(value)
     raise _RefusedError("a number", "write it without quotes" if quoted else "give a number, such as 12.5")

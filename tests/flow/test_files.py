@@ -335,11 +335,11 @@ def test_random_bytes_are_json_or_refused(data):
 @given(json_values)
 def test_any_json_in_any_place_is_a_flow_or_refused(value):
     for key in ("id", "name", "label", "redact", "variables", "connections", "steps", "wires", "notes", "groups"):
-        for document in (
-            {**SMALL, key: value},
-            {**SMALL, key: {"x": value}},
-            {**SMALL, key: {"x": {"component": value, "type": value, "steps": value}}},
-        ):
+        parts = {"component": "x@1", "type": "text", "text": "", "title": "", "steps": []}
+        inner = [
+            {**parts, part: value} for part in ("component", "type", "timeout", "retry", "disabled", "steps", "title")
+        ]
+        for document in ({**SMALL, key: part} for part in (value, {"x": value}, *({"x": part} for part in inner))):
             try:
                 made = flow_from_document(document)
             except FileError:

@@ -49,7 +49,7 @@ class ExportSheet(QDialog):
         form.setHorizontalSpacing(16)
         form.setVerticalSpacing(12)
         folder = document.path.parent if document.path is not None else Path.cwd()
-        self.version = QLineEdit(next_version(folder, flow.id), self)
+        self.version = QLineEdit(next_version(folder, flow.id, flow), self)
         self.version.setAccessibleName("Version")
         self.version.setMaximumWidth(160)
         self.notes = QPlainTextEdit(self)

@@ -1,0 +1,1 @@
+"""Templates: versions, instances, customers files."""
