@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from shiboken6 import isValid
 
 from flowstudio.errors import StepError
 from flowstudio.trace.payloads import canonical, parse
@@ -30,6 +31,8 @@ ENGINE_GONE: Final = 1
 TIMED_OUT: Final = 2
 """The code of the error that a request gets which was given a time and had no answer within it."""
 
+_GRACE_MS: Final = 500
+_KILLED_WITHIN_MS: Final = 5000
 _READ_FOR: Final = 0.008
 """Seconds that one turn of the event loop may spend on what the process says."""
 _RESTARTS: Final = 3
@@ -58,7 +61,13 @@ class _Pending:
     method: str
     on_result: OnResult | None
     on_error: OnError | None
+    owner: QObject | None = None
     timer: QTimer | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether whoever asked is still there: a form or a pane may have been closed meanwhile."""
+        return self.owner is None or isValid(self.owner)
 
 
 class EngineProcess(QObject):
@@ -87,6 +96,7 @@ class EngineProcess(QObject):
         self._initialize = dict(initialize or {})
         self._environment = dict(environment or {})
         self._process: QProcess | None = None
+        self._ending: list[QProcess] = []
         self._pending: dict[int, _Pending] = {}
         self._waiting: list[tuple[int, bytes]] = []
         self._lines: deque[bytes] = deque()
@@ -134,8 +144,9 @@ class EngineProcess(QObject):
         on_error: OnError | None = None,
         *,
         timeout_ms: int | None = None,
+        owner: QObject | None = None,
     ) -> int:
-        """Asks for something; exactly one of the two is called later, unless the request is forgotten.
+        """Asks for something; exactly one of the two is called later, unless the request is forgotten or its owner gone.
 
         With `timeout_ms`, counted from when it is sent, a process that has not answered by then is killed and started
         again: it hangs.
@@ -145,7 +156,7 @@ class EngineProcess(QObject):
             return 0
         number = self._next_id
         self._next_id += 1
-        pending = _Pending(method, on_result, on_error)
+        pending = _Pending(method, on_result, on_error, owner)
         self._pending[number] = pending
         if timeout_ms is not None:
             pending.timer = QTimer(self, singleShot=True, interval=timeout_ms)
@@ -164,14 +175,14 @@ class EngineProcess(QObject):
         if pending is not None:
             pending.on_result = pending.on_error = None
 
-    def stop_run(self, on_stopped: Callable[[], None] | None = None) -> None:
+    def stop_run(self, on_stopped: Callable[[], None] | None = None, *, owner: QObject | None = None) -> None:
         """Stops the live run: politely, and within a second in any case. What was recorded stays readable."""
 
         def stopped(_: Any) -> None:
             if on_stopped is not None:
                 on_stopped()
 
-        self.request("stop", {}, stopped, stopped, timeout_ms=STOP_WITHIN_MS)
+        self.request("stop", {}, stopped, stopped, timeout_ms=STOP_WITHIN_MS, owner=owner)
 
     def restart(self) -> None:
         """Kills the process and starts another."""
@@ -185,9 +196,10 @@ class EngineProcess(QObject):
         self._end("The editor is closing.", kill=False)
         if process is not None:
             process.closeWriteChannel()
-            if process.state() != QProcess.ProcessState.NotRunning and not process.waitForFinished(500):
+            if process.state() != QProcess.ProcessState.NotRunning and not process.waitForFinished(_GRACE_MS):
                 process.kill()
-                process.waitForFinished(500)
+        for ending in list(self._ending):
+            ending.waitForFinished(_KILLED_WITHIN_MS)
 
     def _started(self) -> None:
         process = self._process
@@ -261,6 +273,8 @@ class EngineProcess(QObject):
         if pending is None:
             return
         self._settle(pending)
+        if not pending.is_awaited:
+            return
         refusal = message.get("error")
         if refusal is None:
             if pending.on_result is not None:
@@ -315,7 +329,7 @@ class EngineProcess(QObject):
         self._settle(pending)
         self._end("The engine did not answer and was restarted.")
         self.start()
-        if pending.on_error is not None:
+        if pending.on_error is not None and pending.is_awaited:
             pending.on_error(EngineError(TIMED_OUT, "The engine did not answer in time and was restarted."))
 
     def _end(self, message: str, *, kill: bool = True) -> None:
@@ -324,17 +338,24 @@ class EngineProcess(QObject):
         self._lines.clear()
         self._waiting.clear()
         if process is not None:
-            process.finished.connect(process.deleteLater)
             if process.state() == QProcess.ProcessState.NotRunning:
                 process.deleteLater()
-            elif kill:
-                process.kill()
+            else:
+                self._ending.append(process)
+                process.finished.connect(lambda: self._buried(process))
+                if kill:
+                    process.kill()
         self._set_state("off")
         pending, self._pending = self._pending, {}
         for waiting in pending.values():
             self._settle(waiting)
-            if waiting.on_error is not None:
+            if waiting.on_error is not None and waiting.is_awaited:
                 waiting.on_error(EngineError(ENGINE_GONE, message))
+
+    def _buried(self, process: QProcess) -> None:
+        if process in self._ending:
+            self._ending.remove(process)
+            process.deleteLater()
 
     def _settle(self, pending: _Pending) -> None:
         if pending.timer is not None:

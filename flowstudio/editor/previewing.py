@@ -105,7 +105,7 @@ class Previewing(QObject):
                 )
             )
 
-        self._previews.request("evaluate", params, came, failed, timeout_ms=GIVE_UP_MS)
+        self._previews.request("evaluate", params, came, failed, timeout_ms=GIVE_UP_MS, owner=self)
 
     def _with_steps(self, expression: str, use: Callable[[Mapping[str, Json]], None]) -> None:
         """Fetches what `$steps` shows, as far as the expression reads it and it is small enough."""
@@ -214,5 +214,5 @@ class Previewing(QObject):
             use(result.get("value"))
 
         self._engine.request(
-            "evaluate", {"expression": "$", "sample": payload}, came, lambda error: give_up(error.message)
+            "evaluate", {"expression": "$", "sample": payload}, came, lambda error: give_up(error.message), owner=self
         )

@@ -114,12 +114,12 @@ class Running(QObject):
         if start is not None and len(self.triggers()) > 1:
             params["trigger"] = start
         self._playback.begin(flow, start)
-        self._engine.request("run", params, self._started, self._not_started)
+        self._engine.request("run", params, self._started, self._not_started, owner=self)
 
     def stop(self) -> None:
         """Stops the run within a second, whatever it does."""
         if self._playback.is_live:
-            self._engine.stop_run(self._playback.stopped)
+            self._engine.stop_run(self._playback.stopped, owner=self)
 
     def restart(self) -> None:
         """Stops the run, if one is under way, and runs again."""
@@ -131,7 +131,7 @@ class Running(QObject):
             self._playback.stopped()
             self.run()
 
-        self._engine.stop_run(again)
+        self._engine.stop_run(again, owner=self)
 
     def capture(self) -> None:
         """Waits for the next request to one of the flow's webhooks; `captured` tells of it."""
@@ -143,7 +143,7 @@ class Running(QObject):
         if given is None:
             return
         self._engine.request(
-            "listen", {"flow": flow.to_document(), **given, "once": True}, self._listens, self._not_started
+            "listen", {"flow": flow.to_document(), **given, "once": True}, self._listens, self._not_started, owner=self
         )
 
     def unlisten(self) -> None:

@@ -45,6 +45,7 @@ class Question(QDialog):
     def __init__(self, what: str, why: str, answers: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("FlowStudio")
+        self.what = what
         self.answer = answers[-1]
         self.setMinimumWidth(420)
         column = QVBoxLayout(self)

@@ -408,6 +408,8 @@ class Palette(Pane):
         self._clear = self.field.addAction(
             themes.current.icon("x", "text3", 14), QLineEdit.ActionPosition.TrailingPosition
         )
+        self._glass.setText("Find a step")
+        self._clear.setText("Show all steps")
         self._clear.setToolTip("Show all steps (Esc)")
         self._clear.setVisible(False)
         self._clear.triggered.connect(self.field.clear)

@@ -28,6 +28,8 @@ class Requests(Protocol):
         params: Mapping[str, Any] | None = None,
         on_result: Callable[[Any], None] | None = None,
         on_error: Callable[[EngineError], None] | None = None,
+        *,
+        owner: QObject | None = None,
     ) -> int: ...
 
 
@@ -71,6 +73,7 @@ class PayloadSource(QObject):
             params,
             lambda page: self._came(key, page),
             lambda error: self._failed(key, error),
+            owner=self,
         )
 
     def whole(
@@ -97,7 +100,7 @@ class PayloadSource(QObject):
         on_error: Callable[[str], None],
     ) -> None:
         """Asks for something that is not remembered (a search, say)."""
-        self._requests.request(method, params, on_result, lambda error: on_error(error.message))
+        self._requests.request(method, params, on_result, lambda error: on_error(error.message), owner=self)
 
     def _came(self, key: tuple[object, ...], page: Page) -> None:
         self._pages[key] = page

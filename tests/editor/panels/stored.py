@@ -31,6 +31,8 @@ class StoredPayloads(QObject):
         params: Mapping[str, Any] | None = None,
         on_result: Callable[[Any], None] | None = None,
         on_error: Callable[[EngineError], None] | None = None,
+        *,
+        owner: QObject | None = None,
     ) -> int:
         given = dict(params or {})
         self.asked.append((method, given))
@@ -50,7 +52,7 @@ class StoredPayloads(QObject):
             if on_result is not None:
                 on_result(result)
 
-        QTimer.singleShot(0, self, answer)
+        QTimer.singleShot(0, owner or self, answer)
         return len(self.asked)
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ def test_a_duration_in_words(ms: float, text: str) -> None:
     assert duration_text(ms) == text
 
 
-@pytest.mark.parametrize(("span", "step"), [(616, 500), (204, 100), (3, 1), (0.02, 0.01), (90_000, 50_000)])
+@pytest.mark.parametrize(("span", "step"), [(616, 200), (997, 250), (204, 100), (3, 1), (0.02, 0.005), (90_000, 25_000)])
 def test_ticks_are_round(span: float, step: float) -> None:
     assert tick_step(span) == pytest.approx(step)
 
