@@ -1,38 +1,71 @@
 """The sandbox that scripts run in: worker processes of Monty, a Python that reaches neither files nor network.
 
-One pool serves the whole process. It starts with the first script, and its idle workers end with this process, however
-that ends: they read from a pipe that closes then.
+One pool of workers serves the whole process. It starts with the first script and is closed when the process ends; should
+the process be killed, idle workers end as well (they read from a pipe that closes), and busy ones at their time limit.
 """
 
 from __future__ import annotations
 
 import ast
 import asyncio
+import atexit
 import json
+import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pydantic_monty import AsyncMonty, MontyError, OSPolicy, ResourceLimits
+    from pydantic_monty import Frame, Monty, MontyError, OSPolicy, ResourceLimits
 
 Json = Any
-Level = str
-Tell = Callable[[Level, str, dict[str, Json]], None]
+Tell = Callable[[str, str, dict[str, Json]], None]
 """Takes a log record: level, message, fields."""
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
-# Each call of log.* is one; the library's own bound of 1,000 ends a script that logs a line for each of 2,000 rows.
-_MOST_CALLS: Final = 20_000
+_LINES: Final = 20_000
+_PRINTED: Final = 10_000_000
 _RECURSION: Final = 500
-_PRINTED: Final = 1_000_000
+_CHECKOUTS_PER_WORKER: Final = 1_000
 # What keeps a last line that is an expression from being the result, as it is in a session typed by hand.
 _END: Final = "\nreturn None"
-_CHECKOUTS_PER_WORKER: Final = 1_000
+# `log` lives in the sandbox and writes its records among what is printed, as lines with a mark. A host object's method
+# would be called from outside: 1 ms a line and a thread's hand-over, against 15 µs (Monty 1.4).
+_MARK: Final = "\0"
+_LOG: Final = """
+import json as __json
+
+class __Log:
+    def debug(self, message="", /, **fields):
+        __say("debug", message, fields)
+
+    def info(self, message="", /, **fields):
+        __say("info", message, fields)
+
+    def warning(self, message="", /, **fields):
+        __say("warning", message, fields)
+
+    def error(self, message="", /, **fields):
+        __say("error", message, fields)
+
+def __say(level, message, fields):
+    if not isinstance(message, str):
+        try:
+            message = __json.dumps(message, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError):
+            message = repr(message)
+    print("\\0" + __json.dumps([level, message, fields], allow_nan=False))
+
+log = __Log()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +96,36 @@ class Limits:
     megabytes: int
 
 
-class _Pool:
-    """The workers of this process."""
+class _Workers:
+    """The worker processes of this process, and the threads that wait for them.
+
+    Monty's own asyncio face is passed by: its threads may still hand over a result while the interpreter ends, which
+    aborts the process (in 4 of 10 runs with Monty 1.4), and a call through it takes three times as long.
+    """
 
     def __init__(self) -> None:
-        self._pool: AsyncMonty | None = None
+        self._lock = threading.Lock()
+        self._pool: Monty | None = None
+        self._threads: ThreadPoolExecutor | None = None
 
-    async def get(self) -> AsyncMonty:
-        if self._pool is None:
-            # Loaded with the first script, as the palette loads every component.
-            from pydantic_monty import AsyncMonty
+    def get(self) -> tuple[Monty, ThreadPoolExecutor]:
+        with self._lock:
+            if self._pool is None or self._threads is None:
+                # Loaded with the first script: the palette loads every component.
+                from pydantic_monty import Monty
 
-            pool = AsyncMonty(min_processes=0, max_checkouts_per_worker=_CHECKOUTS_PER_WORKER)
-            # Entered for the life of the process: nothing starts before the first checkout.
-            await pool.__aenter__()
-            # Another task may have come first; a pool without workers is nothing to close.
-            self._pool = self._pool or pool
-        return self._pool
+                count = max(2, os.cpu_count() or 1)
+                pool = Monty(min_processes=0, max_processes=count, max_checkouts_per_worker=_CHECKOUTS_PER_WORKER)
+                pool.__enter__()
+                # Runs after the threads were joined: no call is under way then.
+                atexit.register(pool.__exit__, None, None, None)
+                self._pool = pool
+                # As many threads as workers: none ever waits for a worker.
+                self._threads = ThreadPoolExecutor(count, thread_name_prefix="script")
+            return self._pool, self._threads
 
 
-_workers: Final = _Pool()
+_workers: Final = _Workers()
 
 
 async def call(code: str, inputs: Mapping[str, Any], *, tell: Tell, now: float, seed: int, limits: Limits) -> Any:
@@ -92,8 +135,9 @@ async def call(code: str, inputs: Mapping[str, Any], *, tell: Tell, now: float, 
     level debug. A cancelled call ends at once with its worker, whatever the code does. ScriptError when it fails.
     """
     told = _Told(tell)
+    job = _Job(code + _END, _LOG if "log" in code else "", inputs, told.printed, now, seed, limits)
     try:
-        value = await _feed(code + _END, inputs, told, now, seed, limits)
+        value = await _made(job)
     finally:
         told.close()
     if not _has_description(value):
@@ -104,65 +148,121 @@ async def call(code: str, inputs: Mapping[str, Any], *, tell: Tell, now: float, 
     again = _returning_json(code)
     if again is not None:
         try:
-            text = await _feed(again, inputs, _Told(_to_nobody), now, seed, limits, "import json as __json")
+            text = await _made(_Job(again, _LOG, inputs, lambda stream, text: None, now, seed, limits))
         except ScriptError as error:
-            raise ScriptError("Result", _plain(error.message)) from None
+            if error.kind == "RecursionError":
+                raise ScriptError("Result", "its lists and objects nest too deep") from None
+            raise ScriptError("Result", error.message[:1].lower() + error.message[1:]) from None
         if isinstance(text, str) and _matches(text, value):
             return value
     raise ScriptError("Result", "something in it is no text, number, list or object")
 
 
-def _to_nobody(level: str, message: str, fields: dict[str, Json]) -> None:
-    """Drops a record: the code runs for the second time."""
-
-
-def _plain(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-async def _feed(
-    code: str,
-    inputs: Mapping[str, Any],
-    told: _Told,
-    now: float,
-    seed: int,
-    limits: Limits,
-    before: str | None = None,
-) -> Any:
-    from pydantic_monty import ClassInstance, MontyError
-
-    pool = await _workers.get()
-    bounds: ResourceLimits = {
-        "max_feed_duration_secs": limits.seconds,
-        "max_memory": limits.megabytes * 1_000_000,
-        "max_recursion_depth": _RECURSION,
-        "max_suspensions": _MOST_CALLS,
-    }
-    policy: OSPolicy = {
-        "datetime": datetime.fromtimestamp(now, UTC),
-        "sleep": "zero",
-        "random_start": {"seed": seed},
-    }
-    failure: ScriptError | None = None
+async def _made(job: _Job) -> Any:
+    _, threads = _workers.get()
     try:
+        return await asyncio.wrap_future(threads.submit(job.make))
+    except asyncio.CancelledError:
+        job.end()
+        raise
+
+
+class _TooMuchError(Exception):
+    """The script writes more to the log than anybody could read."""
+
+
+class _Job:
+    """One call of a script, made in a thread; `end()` ends it from any other."""
+
+    def __init__(
+        self,
+        code: str,
+        before: str,
+        inputs: Mapping[str, Any],
+        printed: Callable[[str, str], None],
+        now: float,
+        seed: int,
+        limits: Limits,
+    ) -> None:
+        self._code = code
+        self._before = before
+        self._inputs = inputs
+        self._printed = printed
+        self._now = now
+        self._seed = seed
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._worker: int | None = None
+        self._ended = False
+        self._too_much: str | None = None
+
+    def make(self) -> Any:
+        """The result as Python values, also such as are no JSON."""
+        from pydantic_monty import MontyError
+
+        failure: ScriptError
+        try:
+            return self._fed()
+        except MontyError as error:
+            if self._too_much is not None:
+                failure = ScriptError("OutputError", self._too_much)
+            else:
+                failure = _failure(error, self._code, self._limits, 1 if self._before else 0)
+            if failure.kind == "SyntaxError":
+                # Told of the code as it was written: the line after its end is ours.
+                failure = syntax_fault(self._code.removesuffix(_END)) or failure
+        except RecursionError:
+            failure = ScriptError("RecursionError", "the data nests lists and objects too deep for a script")
+        except UnicodeError:
+            failure = _half_a_character()
+        raise failure
+
+    def _fed(self) -> Any:
+        pool, _ = _workers.get()
+        bounds: ResourceLimits = {
+            "max_feed_duration_secs": self._limits.seconds,
+            "max_memory": self._limits.megabytes * 1_000_000,
+            "max_recursion_depth": _RECURSION,
+            # Nothing in a script waits for the host but sleep, which takes no time.
+            "max_suspensions": 10_000,
+        }
+        policy: OSPolicy = {
+            "datetime": datetime.fromtimestamp(self._now, UTC),
+            "sleep": "zero",
+            "random_start": {"seed": self._seed},
+        }
         # A fresh session each call: one that is used again leaks its globals from call to call.
-        async with pool.checkout(
+        with pool.checkout(
             limits=bounds, os_policy=policy, script_name="script", assert_message_annotations=False
         ) as session:
-            if before is not None:
-                await session.feed_run(before)
-            given = {**inputs, "log": ClassInstance(_Log(told), allowed_methods=LEVELS)}
-            return await session.feed_run(code, inputs=given, print_callback=told.printed)
-    except MontyError as error:
-        failure = _failure(error, code, limits)
-        if failure.kind == "SyntaxError":
-            # Told of the code as it was written: the line after its end is ours.
-            failure = syntax_fault(code.removesuffix(_END)) or failure
-    except RecursionError:
-        failure = ScriptError("RecursionError", "the data nests lists and objects too deep for a script")
-    except UnicodeError:
-        failure = _half_a_character()
-    raise failure
+            with self._lock:
+                if self._ended:
+                    return None
+                self._worker = session.worker_pid
+            try:
+                if self._before:
+                    session.feed_run(self._before)
+                return session.feed_run(self._code, inputs=dict(self._inputs), print_callback=self._listen)
+            finally:
+                with self._lock:
+                    self._worker = None
+
+    def _listen(self, stream: str, text: str) -> None:
+        try:
+            self._printed(stream, text)
+        except _TooMuchError as error:
+            # Raised out of here it would be heeded at the end only, and an endless loop goes on until its time is over.
+            self._too_much = str(error)
+            self.end()
+
+    def end(self) -> None:
+        """Ends the worker, whatever it does; the pool replaces it."""
+        with self._lock:
+            self._ended = True
+            if self._worker is not None:
+                # It may have ended by itself.
+                with suppress(ProcessLookupError):
+                    os.kill(self._worker, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _half_a_character() -> ScriptError:
@@ -173,81 +273,58 @@ def _half_a_character() -> ScriptError:
 
 
 class _Told:
-    """What a script says while it runs: handed from Monty's thread to the loop's, until the call is over."""
+    """What a script says while it runs: read in its thread, handed over to the loop's, until the call is over."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._open = True
         self._begun = ""
-        self._printed = 0
-
-    def log(self, level: str, message: str, fields: dict[str, Json]) -> None:
-        self._flush()
-        self._hand_over(level, message, fields)
+        self._characters = 0
+        self._lines = 0
 
     def printed(self, stream: str, text: str) -> None:
-        self._printed += len(text)
-        if self._printed > _PRINTED:
-            raise MemoryError(f"print wrote more than {_PRINTED:,} characters")
+        """Takes what was printed, also in the middle of a line."""
+        self._characters += len(text)
+        if self._characters > _PRINTED:
+            raise _TooMuchError(f"log and print write more than {_PRINTED:,} characters")
         *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            self._hand_over("debug", line, {})
+        self._lines += len(lines)
+        if self._lines > _LINES:
+            raise _TooMuchError(f"log and print write more than {_LINES:,} lines")
+        records = [record for line in lines for record in _records(line)]
+        if records:
+            self._loop.call_soon_threadsafe(self._deliver, records)
 
-    def _flush(self) -> None:
-        if self._begun:
-            line, self._begun = self._begun, ""
-            self._hand_over("debug", line, {})
-
-    def _hand_over(self, level: str, message: str, fields: dict[str, Json]) -> None:
-        self._loop.call_soon_threadsafe(self._deliver, level, message, fields)
-
-    def _deliver(self, level: str, message: str, fields: dict[str, Json]) -> None:
+    def _deliver(self, records: list[tuple[str, str, dict[str, Json]]]) -> None:
         # What a worker still had to say when its visit was cancelled belongs to no visit any more.
         if self._open:
-            self._tell(level, message, fields)
+            for record in records:
+                self._tell(*record)
 
     def close(self) -> None:
         """Called on the loop: all that was handed over before the call ended has been delivered by then."""
-        if self._begun and self._open:
-            self._tell("debug", self._begun, {})
+        if self._begun:
+            self._deliver([("debug", self._begun, {})])
         self._open = False
 
 
-class _Log:
-    """What a script sees as `log`."""
-
-    def __init__(self, told: _Told) -> None:
-        self._told = told
-
-    def debug(self, message: Any = "", **fields: Any) -> None:
-        self._say("debug", message, fields)
-
-    def info(self, message: Any = "", **fields: Any) -> None:
-        self._say("info", message, fields)
-
-    def warning(self, message: Any = "", **fields: Any) -> None:
-        self._say("warning", message, fields)
-
-    def error(self, message: Any = "", **fields: Any) -> None:
-        self._say("error", message, fields)
-
-    def _say(self, level: str, message: Any, fields: dict[str, Any]) -> None:
-        from flowstudio.components.bodies import BodyError, json_bytes, not_json
-
-        for name, value in fields.items():
-            found = next(not_json(value), None)
-            if found is not None:
-                raise TypeError(f"log fields are JSON: {name} holds {found[1]}")
-        if not isinstance(message, str):
-            try:
-                message = json_bytes(message).decode()
-            except BodyError:
-                message = str(message)
-        self._told.log(level, message, fields)
+def _records(line: str) -> list[tuple[str, str, dict[str, Json]]]:
+    """A printed line as records: what was begun to be printed, and what `log` wrote after it."""
+    printed, mark, record = line.partition(_MARK)
+    if mark:
+        try:
+            level, message, fields = json.loads(record)
+        except ValueError:
+            mark = ""
+        else:
+            if level in LEVELS and isinstance(message, str) and isinstance(fields, dict):
+                return [*([("debug", printed, {})] if printed else []), (level, message, fields)]
+    return [("debug", line, {})]
 
 
-def _failure(error: MontyError, code: str, limits: Limits) -> ScriptError:
+def _failure(error: MontyError, code: str, limits: Limits, feed: int) -> ScriptError:
+    """What a failure says of the code that was fed as number `feed` of its session."""
     from pydantic_monty import MontyCrashedError, MontyRuntimeError, MontySyntaxError
 
     if isinstance(error, MontyCrashedError):
@@ -255,49 +332,45 @@ def _failure(error: MontyError, code: str, limits: Limits) -> ScriptError:
             return _too_long(limits)
         return ScriptError("Crash", "the process that ran the script ended; it may have used too much memory")
     kind, message = type(error.exception()).__name__, str(error)
+    place = None
     if isinstance(error, (MontyRuntimeError, MontySyntaxError)):
         kind, _, message = error.display("type-msg").partition(": ")
+        place = _place(error.traceback(), code, feed)
     if kind == "UnicodeEncodeError" and "surrogates" in message:
         return _half_a_character()
     if kind == "TimeoutError" and "time limit exceeded" in message:
         return _too_long(limits)
-    if kind == "MemoryError":
-        told = message if message.startswith("print wrote") else f"the script uses more than {limits.megabytes:,} MB"
-        return ScriptError(kind, told, _place(error, code))
-    if kind == "RecursionError":
-        return ScriptError(kind, "functions call each other too deep, or without end", _place(error, code))
-    if kind == "RuntimeError" and "suspension" in message:
-        return ScriptError(kind, f"the script logs more than {_MOST_CALLS:,} lines", _place(error, code))
-    if kind == "NotImplementedError" and message.startswith("The monty syntax parser"):
-        return ScriptError("SyntaxError", _unsupported(message), _place(error, code))
-    if kind == "ModuleNotFoundError":
-        message += ", or scripts may not use it"
-    if kind == "KeyError":
-        message = repr(message)
-    if kind == "AttributeError" and (slip := _SLIP.fullmatch(message)):
-        message += f"; write [{slip[1]!r}]"
-    return ScriptError(kind, message, _place(error, code))
+    match kind:
+        case "MemoryError":
+            message = f"the script uses more than {limits.megabytes:,} MB"
+        case "RecursionError":
+            message = "functions call each other too deep, or without end"
+        case "ModuleNotFoundError":
+            message += ", or scripts may not use it"
+        case "KeyError":
+            message = repr(message)
+        case "AttributeError" if slip := _SLIP.fullmatch(message):
+            message += f"; write [{slip[1]!r}]"
+        case "NotImplementedError" if message.startswith(_LACKS):
+            kind, message = "SyntaxError", message.replace(_LACKS, "scripts do not have ")
+    return ScriptError(kind, message, place)
 
 
 _SLIP: Final = re.compile(r"'dict' object has no attribute '(\w+)'")
+_LACKS: Final = "The monty syntax parser does not yet support "
 
 
 def _too_long(limits: Limits) -> ScriptError:
     return ScriptError("TimeoutError", f"the script takes longer than {limits.seconds:g} s")
 
 
-def _unsupported(message: str) -> str:
-    return message.replace("The monty syntax parser does not yet support ", "scripts do not have ")
-
-
-def _place(error: MontyError, code: str) -> Place | None:
-    """Where it failed, within the lines that the author wrote."""
-    frames = error.traceback() if hasattr(error, "traceback") else []
+def _place(frames: list[Frame], code: str, feed: int) -> Place | None:
+    """Where it failed: the innermost place in the author's own lines, the last line of `code` being ours."""
     if not frames:
         return None
-    frame = frames[-1]
+    own = [frame for frame in frames if frame.filename == f"<python-input-{feed}>"]
+    frame = (own or frames)[-1]
     lines = code.split("\n")
-    # The last line is ours: what is missing there is missing at the end of the author's.
     if frame.line >= len(lines):
         line = max(1, len(lines) - 1)
         end = len(lines[line - 1].rstrip("\r")) + 1
@@ -445,7 +518,7 @@ def _asked(code: str) -> ScriptError | None:
         try:
             session.feed_run(fed)
         except MontyError as error:
-            found = _failure(error, fed + "\n", Limits(5, 100))
+            found = _failure(error, fed + "\n", Limits(5, 100), 0)
         except UnicodeError:
             return _half_a_character()
         else:
