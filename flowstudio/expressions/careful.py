@@ -15,8 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
 from types import CodeType, FunctionType
 from typing import Any, Final
+from urllib.parse import quote
 
 from jsonata2py import (
     JsonataBindings,
@@ -27,13 +29,13 @@ from jsonata2py import (
     runtime,
 )
 from jsonata2py.errors import _RuntimeEvaluationError
-from jsonata2py.runtime import context
+from jsonata2py.runtime import context, tuples
 from jsonata2py.runtime.values import MISSING as NOTHING
 from jsonata2py.runtime.values import JLambda, JRegex
 
 from flowstudio.expressions import syntax as tree
 from flowstudio.expressions.engine import SMALL, Json, Limits, RefusedError, StoppedError, VisitClock
-from flowstudio.expressions.measure import EXACT, weigh
+from flowstudio.expressions.measure import EXACT, NotJsonError, count
 from flowstudio.expressions.nothing import MISSING
 
 _PICTURE: Final = 1_000
@@ -98,8 +100,6 @@ def check(source: str) -> None:
         _code(_with_exact_numbers(source)[0])
     except JsonataError as error:
         raise _refused(error) from error
-    except RecursionError as error:
-        raise RefusedError("U1002", "it nests too deeply") from error
 
 
 def regex_fault(pattern: str, flags: str) -> str | None:
@@ -179,10 +179,17 @@ def _loaded(source: str) -> Callable[[Any], Any]:
 def _code(source: str) -> CodeType:
     code = _codes.get(source)
     if code is None:
-        translated = _factory.translate(source)
+        try:
+            translated = _factory.translate(source)
+        except RecursionError as error:
+            raise StoppedError("it is nested too deeply", "U1002") from error
         # The first line imports the runtime: here the watched one takes its place.
         body = translated.replace("from jsonata2py.runtime import *", "", 1)
-        code = compile(body, "<expression>", "exec")
+        try:
+            code = compile(body, "<expression>", "exec")
+        except (SyntaxError, RecursionError, MemoryError) as error:
+            # The translation is Python that nests deeper than Python's own parser allows.
+            raise StoppedError("it is nested too deeply", "U1002") from error
         if len(_codes) >= 2 * _KEPT:
             for old in list(_codes)[:_KEPT]:
                 _codes.pop(old, None)
@@ -239,14 +246,14 @@ def large_numbers(source: str) -> list[tree.Literal]:
 class _Guard:
     """Watches one evaluation of its thread: time, the size of each value, all that is made."""
 
-    __slots__ = ("_kept", "_left", "_limits", "_sizes", "_until", "busy", "clock", "foreign")
+    __slots__ = ("_kept", "_left", "_limits", "_sizes", "busy", "clock", "foreign", "until")
 
     def __init__(self) -> None:
         self.busy = False
         self.foreign = False
         """Whether something was made that is not of JSON's own types."""
         self.clock: VisitClock | None = None
-        self._until = 0.0
+        self.until = 0.0
         self._left = 0
         self._limits = SMALL
         self._sizes: dict[int, int] = {}
@@ -257,7 +264,7 @@ class _Guard:
         self.clock = clock
         self.foreign = False
         self._limits = limits
-        self._until = time.monotonic() + limits.seconds
+        self.until = time.monotonic() + limits.seconds
         self._left = limits.allocations
 
     def end(self) -> None:
@@ -268,12 +275,16 @@ class _Guard:
 
     def tick(self) -> None:
         """Stops an evaluation whose time is up."""
-        if time.monotonic() > self._until:
-            raise StoppedError("it took too long", "D1012")
+        if time.monotonic() > self.until:
+            raise self.late()
+
+    def late(self) -> StoppedError:
+        """What an evaluation is told whose time is up."""
+        return StoppedError("it took too long", "D1012")
 
     @property
     def seconds_left(self) -> float:
-        return self._until - time.monotonic()
+        return self.until - time.monotonic()
 
     def time(self) -> VisitClock:
         """The visit's clock."""
@@ -359,7 +370,7 @@ _UNWATCHED = frozenset(
     fn_arity_error fn_arg_count_error is_evaluation_active is_function is_lambda_token is_missing is_number is_regex
     is_regex_token is_truthy lambda_arity lambda_value missing mod_d modulo mul_d multiply negate neg_dn next_counter
     num_node num_val_l num_val_r num_wrap or_ pack_args subtract to_number range_flatten deadline_guard
-    element_callback tuple_callback require_function sig_a sig_t""".split()
+    element_callback tuple_callback require_function sig_a sig_t call_builtin_ctx""".split()
 )
 
 
@@ -373,37 +384,78 @@ def _wrapped(guard: _Guard) -> dict[str, Any]:
 
 
 def _watched(guard: _Guard, function: Callable[..., Any]) -> Callable[..., Any]:
-    tick, made, text = guard.tick, guard.made, guard.text
+    monotonic, made, text = time.monotonic, guard.made, guard.text
 
     def call(*arguments: Any) -> Any:
-        tick()
+        if monotonic() > guard.until:
+            raise guard.late()
         result = function(*arguments)
-        kind = type(result)
+        kind = result.__class__
         if kind is str:
             text(result)
         elif kind is dict or kind is list or isinstance(result, (list, dict)):
             made(result)
         return result
 
-    return call
+    if _GATHERING.isdisjoint(signature(function).parameters):
+        return call
+
+    def gathering(*arguments: Any) -> Any:
+        return call(*_counted(guard, arguments))
+
+    return gathering
+
+
+_GATHERING = frozenset({"fn", "invoke", "elem_fn", "elems_fn", "parent_fn", "rest"})
+"""The parameters for functions whose lists are joined to one."""
+
+
+def _counted(guard: _Guard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, the functions among them counting what they give."""
+    total = 0
+    monotonic = time.monotonic
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
+            nonlocal total
+            if monotonic() > guard.until:
+                raise guard.late()
+            result = function(*given)
+            if isinstance(result, list):
+                total += len(result)
+                guard.check_list(total)
+            return result
+
+        return call
+
+    return tuple(counted(each) if type(each) is FunctionType else each for each in arguments)
 
 
 def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
     """The functions that must look before they make something, that are exact here, or that need the clock."""
-    plain_field = runtime.field
     unwrap = runtime.unwrap
 
     def field(node: Any, name: str) -> Any:
         if node.__class__ is dict:
             return node.get(name, NOTHING)
         if not isinstance(node, list):
-            return plain_field(node, name)
+            return NOTHING
         guard.tick()
-        size = guard.made(node, refuse=False)
-        result = plain_field(node, name)
-        if type(result) is list:
-            guard.spend(4 + len(result))
-            guard.remember(result, size)
+        found: list[Any] = []
+        for part in node:
+            value = part.get(name, NOTHING) if part.__class__ is dict else field(part, name)
+            if value is NOTHING:
+                continue
+            if isinstance(value, list):
+                guard.check_list(len(found) + len(value))
+                found.extend(value)
+            else:
+                found.append(value)
+        result = unwrap(found)
+        if result is found:
+            guard.spend(4 + len(found))
+            # No more can be in the parts than in the whole.
+            guard.remember(found, guard.made(node, refuse=False))
         return result
 
     def wildcard_of(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -417,6 +469,23 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
             return result
 
         return wildcard
+
+    own_wildcard = wildcard_of(runtime.wildcard_context)
+
+    def encode(name: str, safe: str) -> Callable[[Any], Any]:
+        # The library goes letter by letter.
+        def call(text: Any) -> Any:
+            if not isinstance(text, str):
+                return watched[name](text)
+            guard.tick()
+            try:
+                result = quote(text, safe=safe)
+            except UnicodeEncodeError as error:
+                raise _RuntimeEvaluationError("D3140", f"the text is no well-formed URL: {text[:80]!r}") from error
+            guard.text(result)
+            return result
+
+        return call
 
     def descendant(node: Any) -> Any:
         if node is NOTHING:
@@ -439,6 +508,57 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(result, list):
             guard.made(result, refuse=False)
         return result
+
+    def expanded(value_of: Callable[..., Any]) -> Callable[..., list[Any]]:
+        """A step of a path that keeps track of its parents: each value of it, with where it came from."""
+
+        def step(stream: list[Any], *arguments: Any) -> list[Any]:
+            guard.tick()
+            result: list[Any] = []
+            for each in stream:
+                value = value_of(each, *arguments)
+                if isinstance(value, list):
+                    guard.check_list(len(result) + len(value))
+                    guard.tick()
+                    result.extend(tuples.Tuple(part, each, each.b) for part in value if part is not NOTHING)
+                elif value is not NOTHING:
+                    result.append(tuples.Tuple(value, each, each.b))
+            guard.spend(4 + 8 * len(result))
+            return result
+
+        return step
+
+    def finished(value_of: Callable[..., Any]) -> Callable[..., Any]:
+        """The last step of such a path."""
+
+        def final(stream: list[Any], *arguments: Any) -> Any:
+            guard.tick()
+            raw: list[Any] = []
+            length = 0
+            for each in stream:
+                value = value_of(each, *arguments[:-1])
+                if value is not NOTHING:
+                    raw.append(value)
+                    if isinstance(value, list):
+                        length += len(value)
+                        guard.check_list(length)
+                        guard.tick()
+            result = tuples._finalize_raw(raw, arguments[-1])
+            if isinstance(result, (list, dict)):
+                guard.made(result)
+            return result
+
+        return final
+
+    def named(each: Any, name: str, root: Any = NOTHING) -> Any:
+        value = field(each.v, name)
+        return field(root, name) if value is NOTHING and root is not NOTHING else value
+
+    def bound(each: Any, name: str, outside: Callable[[], Any]) -> Any:
+        return each.b[name] if each.b is not None and name in each.b else outside()
+
+    def computed(each: Any, function: Callable[..., Any]) -> Any:
+        return function(each.v, each.p, each.b)
 
     def range_(first: Any, last: Any) -> Any:
         if runtime.is_number(first) and runtime.is_number(last) and last - first >= 10_000_000:
@@ -563,12 +683,17 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
 
     def concat(first: Any, second: Any) -> str:
         guard.tick()
+        for value in (first, second):
+            if isinstance(value, (list, dict)):
+                guard.check_list(guard.made(value))
         text = _text(first) + _text(second)
         guard.text(text)
         return text
 
     def string(value: Any, pretty: Any = NOTHING) -> Any:
-        if pretty is NOTHING and isinstance(value, (int, list, dict)) and weigh(_bare(value)) >= EXACT:
+        if isinstance(value, (list, dict)):
+            guard.check_list(guard.made(value))
+        if pretty is NOTHING and (value.__class__ is int or _has_exact(value)):
             guard.tick()
             text = _text(value)
             guard.text(text)
@@ -619,8 +744,20 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "field": field,
         "wildcard": wildcard_of(runtime.wildcard),
-        "wildcard_context": wildcard_of(runtime.wildcard_context),
+        "wildcard_context": own_wildcard,
         "descendant": descendant,
+        "step_field": expanded(named),
+        "step_wildcard": expanded(lambda each: own_wildcard(each.v)),
+        "step_descendant": expanded(lambda each: descendant(each.v)),
+        "step_context": expanded(lambda each: each.v),
+        "step_variable": expanded(bound),
+        "step_flatten": expanded(computed),
+        "field_final": finished(named),
+        "wildcard_final": finished(lambda each: own_wildcard(each.v)),
+        "descendant_final": finished(lambda each: descendant(each.v)),
+        "expr_final": finished(computed),
+        "fn_encodeUrl": encode("fn_encodeUrl", ";,/?:@&=+$#-_.!~*'()"),
+        "fn_encodeUrlComponent": encode("fn_encodeUrlComponent", "-_.!~*'()"),
         "range_": range_,
         "array": array_like("array"),
         "array_of": array_like("array_of"),
@@ -715,11 +852,6 @@ def _key(value: Any) -> Any:
     return value if isinstance(value, (int, float, str)) or value is None else id(value)
 
 
-def _bare(value: Any) -> Any:
-    """A value that can be weighed."""
-    return runtime.sanitize_for_string(value)
-
-
 def _text(value: Any) -> str:
     """A value as `$string` writes it, whole numbers exactly."""
     if value.__class__ is str:
@@ -729,9 +861,19 @@ def _text(value: Any) -> str:
         return ""
     if value.__class__ is int:
         return str(value)
-    if isinstance(value, (list, dict)) and weigh(_bare(value)) >= EXACT:
-        return _written(_bare(value))
+    if _has_exact(value):
+        return _written(runtime.sanitize_for_string(value))
     return str(runtime.to_text(value))
+
+
+def _has_exact(value: Any) -> bool:
+    """Whether a list or an object holds a whole number that the library would round."""
+    if value.__class__ is not list and value.__class__ is not dict:
+        return False
+    try:
+        return count(value) >= EXACT
+    except NotJsonError:
+        return count(runtime.sanitize_for_string(value)) >= EXACT
 
 
 def _written(value: Any) -> str:

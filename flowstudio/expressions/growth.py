@@ -1,30 +1,31 @@
 """How large the values of an evaluation can become, told from the expression and the size of what it reads.
 
 The fast engine stops between two operations, never within one, and cannot be told to use less memory. So what it is
-given must be harmless by construction: `most` is a bound on all the values that an evaluation makes, counted as
-`measure.weigh` counts. Where no bound can be told (recursion, lengths that are computed, values that feed on
-themselves) it is infinite, and the expression is left to the careful engine, which checks as it goes.
+given must be harmless by construction: a `Bound` tells the most that all the values can be together which an
+evaluation makes, counted as `measure.count` counts. Where no bound can be told (recursion, lengths that are computed,
+values that feed on themselves) there is none, and the expression is left to the careful engine, which checks as it
+goes.
 
-A size is a polynomial over the sizes of the contexts that are open: in `orders.{"total": $sum(lines.price)}` the
-part that depends on an order adds up to the size of `orders` over all orders, the constant part counts once for each.
+A size is a polynomial over the sizes of what is read and of the contexts that are open: in
+`orders.{"total": $sum(lines.price)}` the part that depends on an order adds up to the size of `orders` over all
+orders, the constant part counts once for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from flowstudio.expressions import syntax as tree
 from flowstudio.expressions.names import FUNCTIONS, ON_CONTEXT, Field, field_name
 
-Weigh = Callable[[str, tuple[str, ...]], float]
-"""(bound name, "" for the payload; plain fields) -> the weight of what is there."""
-
 Size = dict[tuple[int, ...], float]
-"""A polynomial: the contexts that are multiplied -> the factor."""
+"""A polynomial: what is multiplied -> the factor. Contexts are numbered from 0 up, what is read from -1 down."""
 
-UNBOUNDED: Final = float("inf")
-_TERMS: Final = 40
+_TERMS: Final = 200
+_DEGREE: Final = 8
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
 
 # What these give is a number, a truth, or a short text.
 _SMALL = frozenset(
@@ -61,21 +62,58 @@ class _UnboundedError(Exception):
     """No bound can be told."""
 
 
-def most(root: tree.Node, weigh: Weigh) -> float:
-    """A bound on the total size of the values that one evaluation makes, over all that it reads."""
-    walker = _Walker(weigh)
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Something that is there before the evaluation: a bound name, or nothing for the payload, and fields of it.
+
+    `element` means the largest element alone, where it is a list.
+    """
+
+    root: str
+    fields: tuple[str, ...]
+    element: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that an evaluation makes: a sum of products of the sizes of what it reads."""
+
+    reads: tuple[Read, ...]
+    terms: tuple[tuple[float, tuple[int, ...]], ...]
+
+    def at(self, sizes: Sequence[float]) -> float:
+        """The bound for the sizes of `reads`."""
+        total = 0.0
+        for factor, multiplied in self.terms:
+            for place in multiplied:
+                factor *= sizes[place]
+            total += factor
+        return total
+
+    def even(self, size: float) -> float:
+        """The bound where everything that is read is of one size."""
+        return self.at([size] * len(self.reads))
+
+
+def bound_of(root: tree.Node) -> Bound | None:
+    """The bound of an expression; None where none can be told."""
+    walker = _Walker()
     try:
         walker.note(walker.size(root))
     except _UnboundedError:
-        return UNBOUNDED
-    return walker.total
+        return None
+    terms = tuple((factor, tuple(-1 - each for each in term)) for term, factor in walker.total.items())
+    return Bound(tuple(walker.reads), terms)
 
 
 def _number(value: float) -> Size:
     return {(): value}
 
 
+_NONE: Final[Size] = {}
 _ONE: Final[Size] = {(): 1.0}
+_NUMBER: Final[Size] = {(): 1.0}
+"""The size of what is known to be a number."""
 _SHORT: Final[Size] = {(): 8.0}
 
 
@@ -103,7 +141,7 @@ def _times(one: Size, other: Size) -> Size:
         for right, second in other.items():
             term = tuple(sorted((*left, *right)))
             product[term] = product.get(term, 0.0) + first * second
-    if len(product) > _TERMS or any(len(term) > 8 for term in product):
+    if len(product) > _TERMS or any(len(term) > _DEGREE for term in product):
         raise _UnboundedError
     return product
 
@@ -115,10 +153,10 @@ def _scaled(size: Size, factor: float) -> Size:
 class _Walker:
     """Goes through a tree once, adding up what each part that makes values can make."""
 
-    def __init__(self, weigh: Weigh) -> None:
-        self.weigh = weigh
-        self.total = 0.0
-        self.largest: list[float] = []
+    def __init__(self) -> None:
+        self.reads: dict[Read, int] = {}
+        self.total: Size = _NONE
+        self.largest: list[Size] = []
         """Of each context ever opened, the size that it can have."""
         self.context: Size | None = None
         """The context's size; None while it is the payload itself."""
@@ -128,20 +166,25 @@ class _Walker:
 
     def note(self, size: Size) -> None:
         """Adds a value that is made, at its largest."""
-        self.total += self.resolved(size)
-        if self.total > 1e18:
-            raise _UnboundedError
+        self.total = _sum((self.total, self.resolved(size)))
 
-    def resolved(self, size: Size) -> float:
-        total = 0.0
+    def resolved(self, size: Size) -> Size:
+        """A size that depends on no context."""
+        parts: list[Size] = []
         for term, factor in size.items():
+            part: Size = {tuple(each for each in term if each < 0): factor}
             for context in term:
-                factor *= self.largest[context]
-            total += factor
-        return total
+                if context >= 0:
+                    part = _times(part, self.largest[context])
+            parts.append(part)
+        return _sum(parts)
+
+    def read(self, root: str, fields: tuple[str, ...], element: bool = False) -> Size:
+        place = self.reads.setdefault(Read(root, fields, element), len(self.reads))
+        return {(-1 - place,): 1.0}
 
     def payload(self, fields: tuple[Field, ...]) -> Size:
-        return _number(self.weigh("", tuple(map(field_name, fields))))
+        return self.read("", tuple(map(field_name, fields)))
 
     def opened(self, whole: Size) -> int:
         """A new context that runs over the parts of a value."""
@@ -186,6 +229,9 @@ class _Walker:
         if isinstance(node, tree.Path):
             return self.path(node)
         if isinstance(node, tree.Filter):
+            if self.context is None and (name := self.indexed(node)) is not None:
+                self.size(node.predicate)
+                return self.read("", (name,), element=True)
             target = self.size(node.target)
             self.each(target, lambda item: self.within(item, node.predicate))
             return target
@@ -198,7 +244,7 @@ class _Walker:
             return self.made(target)
         if isinstance(node, tree.Position):
             target = self.size(node.target)
-            self.own = {**self.own, node.variable.name: _ONE}
+            self.own = {**self.own, node.variable.name: _NUMBER}
             return self.made(target)
         if isinstance(node, tree.Group):
             return self.group(self.size(node.target), node.pairs)
@@ -260,26 +306,56 @@ class _Walker:
             return self.own[node.name]
         if node.name in FUNCTIONS and node.name != "error":
             raise _UnboundedError
-        return _number(self.weigh(node.name, tuple(map(field_name, fields))))
+        return self.read(node.name, tuple(map(field_name, fields)))
 
     def path(self, node: tree.Path) -> Size:
         before = self.own
         head = node.steps[0]
         rest = node.steps[1:]
-        if isinstance(head, tree.Variable):
-            fields = _plain(rest)
-            size = self.variable(head, fields)
-            rest = rest[len(fields) :]
-        elif isinstance(head, tree.Name) and self.context is None:
-            fields = _plain(rest)
-            size = self.payload((head, *fields))
-            rest = rest[len(fields) :]
-        else:
+        # A path that begins at something that is there before the evaluation: weighed as it is, as far as it is plain.
+        root = self.root(head)
+        if root is None:
             size = self.size(head)
+        else:
+            steps = node.steps if root == "" and not isinstance(head, tree.Variable) else rest
+            fields = _plain(steps)
+            rest = steps[len(fields) :]
+            names = tuple(step.value for step in fields)
+            indexed = self.indexed(rest[0]) if rest else None
+            if indexed is not None:
+                rest = rest[1:]
+                size = self.read(root, (*names, indexed), element=True)
+            else:
+                size = self.read(root, names)
         for step in rest:
             size = self.step(size, step)
         self.own = before
         return size
+
+    def root(self, head: tree.Node) -> str | None:
+        """The bound name at which a path begins, or nothing for the payload; None where it begins otherwise."""
+        if isinstance(head, tree.Variable):
+            if head.name == "$" or (head.name == "" and self.context is None):
+                return ""
+            if head.name == "" or head.name in self.own or (head.name in FUNCTIONS and head.name != "error"):
+                return None
+            return head.name
+        if self.context is not None:
+            return None
+        return "" if isinstance(head, tree.Name) or self.indexed(head) is not None else None
+
+    def indexed(self, step: tree.Node) -> str | None:
+        """The field of a step that takes one element of it by number; None for other steps."""
+        if not isinstance(step, tree.Filter) or not isinstance(step.target, tree.Name):
+            return None
+        return step.target.value if self.is_number(step.predicate) else None
+
+    def is_number(self, node: tree.Node) -> bool:
+        if isinstance(node, tree.Literal):
+            return isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+        if isinstance(node, tree.Variable):
+            return self.own.get(node.name) is _NUMBER
+        return isinstance(node, tree.Chain) and _ARITHMETIC.issuperset(node.operators)
 
     def step(self, before: Size, step: tree.Node) -> Size:
         if isinstance(step, (tree.Name, tree.Wildcard)):
@@ -292,7 +368,7 @@ class _Walker:
             return self.step(before, step.target)
         if isinstance(step, tree.Position):
             target = self.step(before, step.target)
-            self.own = {**self.own, step.variable.name: _ONE}
+            self.own = {**self.own, step.variable.name: _NUMBER}
             return self.made(target)
         if isinstance(step, tree.Group):
             return self.group(self.step(before, step.target), step.pairs)
@@ -408,7 +484,14 @@ class _Walker:
                 return self.made(first)
             raise _UnboundedError
         if isinstance(callback, tree.Lambda):
-            produced = self.made(self.each(first, lambda item: self.called(callback, (item, item, first))))
+            produced = self.made(
+                self.each(
+                    first,
+                    lambda item: self.called(
+                        callback, (item, item if name in ("each", "sift", "sort") else _NUMBER, first)
+                    ),
+                )
+            )
         elif isinstance(callback, tree.Variable) and callback.name in _SAFE_CALLBACKS and callback.name not in self.own:
             produced = self.made(_scaled(first, 16))
         else:
@@ -422,12 +505,12 @@ class _Walker:
         items = sizes[0]
         start = _sum((items, sizes[2])) if len(sizes) > 2 else items
         held = len(self.largest)
-        self.largest.append(0.0)
+        self.largest.append(_NONE)
         if isinstance(callback.body, tree.Chain) and "&" in callback.body.operators:
             self.texts.add(held)
 
         def body(item: Size) -> Size:
-            made = self.called(callback, ({(held,): 1.0}, item, _ONE, items))
+            made = self.called(callback, ({(held,): 1.0}, item, _NUMBER, items))
             if any(held in term and (term != (held,) or factor > 1) for term, factor in made.items()):
                 # Each step would multiply what the steps before it made.
                 raise _UnboundedError

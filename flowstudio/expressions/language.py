@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from flowstudio.errors import ExpressionError, ExpressionSyntaxError
+from flowstudio.errors import ExpressionError, ExpressionLimitError, ExpressionSyntaxError
 from flowstudio.expressions import faults, growth, swift
 from flowstudio.expressions import syntax as tree
 from flowstudio.expressions.advice import remedy_of
 from flowstudio.expressions.engine import Json, RefusedError, StoppedError, VisitClock, limits_for
-from flowstudio.expressions.measure import EXACT, NotJsonError, weigh
+from flowstudio.expressions.measure import EXACT, NotJsonError, count, weigh
 from flowstudio.expressions.names import FUNCTIONS, NAMES, Field, Reads, Uses, field_name, reads_of, uses_of
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.expressions.swift import NeedsCareError
@@ -40,7 +41,7 @@ Trie = dict[str, "Trie | None"]
 """The fields of a value that are read; None for all that is in one."""
 
 _UNSURE: Final = object()
-_PROBES: Final = (1 << 8, 1 << 12, 1 << 16, 1 << 20)
+_PROBES: Final = tuple(1 << power for power in range(20, 6, -2))
 _MOST: Final = 5_000_000
 _EMPTY: Final[Mapping[str, Json]] = {}
 
@@ -50,8 +51,11 @@ class Expression:
 
     __slots__ = (
         "_bound",
+        "_bound_of_size",
         "_care",
+        "_clocked",
         "_computes",
+        "_is_bounded",
         "_payload",
         "_plain",
         "_tree",
@@ -72,9 +76,12 @@ class Expression:
         uses = uses_of(root)
         self._payload = _trie(uses.payload) if not uses.evaluates else None
         self._bound = _bound(uses)
+        self._clocked = uses.clock
         self._computes = _computes(root)
-        self._unchecked: int | None = None
-        """The weight up to which the fast engine may be used without another look; None before the first."""
+        self._is_bounded = False
+        self._bound_of_size: growth.Bound | None = None
+        self._unchecked = -1
+        """The weight up to which the fast engine may be used without another look."""
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
@@ -88,14 +95,14 @@ class Expression:
             value = self._plain(payload, names)
             if value is not _UNSURE:
                 return value
-        if clock is None and self.reads.clock and not self._care:
+        if clock is None and self._clocked:
             raise ExpressionError(
                 "$now, $millis, $random and $shuffle need the clock of a visit, and there is none here",
                 remedy="take them out: this is evaluated before a message comes",
                 source=self.source,
             )
         try:
-            weight = _weigh(payload, self._payload)
+            weight = _weigh(payload, self._payload) if self.reads.payload else 0
             bound: dict[str, Json] | None = None
             if self._bound:
                 bound = {}
@@ -111,57 +118,57 @@ class Expression:
                         if value.__class__ is not dict and isinstance(value, Mapping):
                             value = dict(value)
                     bound[name] = value
-        except NotJsonError as error:
-            raise ExpressionError(
-                f"the data holds a value of Python's type {error.kind}, which is not JSON", source=self.source
-            ) from None
-        except RecursionError:
-            raise faults.limited(self.source, "the data is nested too deeply") from None
-        if weight >= EXACT or self._care or not self._is_harmless(payload, names, weight):
-            return self._carefully(payload, bound, clock, weight)
-        try:
-            limits = None if weight < 50_000 else limits_for(weight)
-            value = swift.compiled(self.source, self.reads.clock).evaluate(payload, bound, clock, limits)
+            if weight < EXACT and not self._care and self._is_harmless(payload, names, weight):
+                limits = None if weight < 50_000 else limits_for(weight)
+                value = swift.compiled(self.source, self._clocked).evaluate(payload, bound, clock, limits)
+            else:
+                value = self._carefully(payload, bound, clock)
         except NeedsCareError:
-            return self._carefully(payload, bound, clock, weight)
+            value = self._carefully(payload, bound, clock)
         except RefusedError as error:
             raise self._failed(error) from error
+        except NotJsonError as error:
+            raise self._not_json(error) from None
+        except RecursionError:
+            raise faults.limited(self.source, "the data is nested too deeply", code="U1001") from None
         if self._computes and not _finite(value):
             raise self._failed(RefusedError("D1001", ""))
         return value
 
     def _is_harmless(self, payload: Json, names: Names, weight: int) -> bool:
         """Whether the values that are made are known to stay within the limits."""
-        if self._unchecked is None:
-            self._unchecked = 0
-            for probe in _PROBES:
-                if growth.most(self._tree, lambda root, fields, probe=probe: float(probe)) > _MOST:  # type: ignore[misc]
-                    break
-                self._unchecked = probe
         if weight <= self._unchecked:
             return True
+        if not self._is_bounded:
+            bound = growth.bound_of(self._tree)
+            if bound is not None:
+                self._unchecked = next((probe for probe in _PROBES if bound.even(probe) <= _MOST), -1)
+            self._bound_of_size = bound
+            self._is_bounded = True
+            return self._is_harmless(payload, names, weight)
+        bound = self._bound_of_size
+        if bound is None:
+            return False
+        return bound.at([_size(read, payload, names) for read in bound.reads]) <= max(_MOST, 32 * weight)
 
-        def weigh_at(root: str, fields: tuple[str, ...]) -> float:
-            value = payload if root == "" else names.get(root, MISSING)
-            for field in fields:
-                if value.__class__ is not dict:
-                    break
-                value = value.get(field, MISSING)
-            return float(1 if value is MISSING else weigh(value) % EXACT)
-
-        return growth.most(self._tree, weigh_at) <= max(_MOST, 32 * weight)
-
-    def _carefully(self, payload: Json, bound: dict[str, Json] | None, clock: VisitClock | None, weight: int) -> Json:
-        careful = _careful()
+    def _carefully(self, payload: Json, bound: dict[str, Json] | None, clock: VisitClock | None) -> Json:
         try:
-            value = careful.evaluate(self.source, payload, bound or {}, clock, limits_for(weight % EXACT))
+            # What the fast engine does not look at could still be none of JSON.
+            weight = sum(map(count, (bound or {}).values())) + (count(payload) if payload is not MISSING else 0)
+            return _careful().evaluate(self.source, payload, bound or {}, clock, limits_for(weight % EXACT))
         except StoppedError as error:
             raise faults.limited(self.source, error.what, code=error.code) from error
         except RefusedError as error:
             raise self._failed(error) from error
-        if self._computes and not _finite(value):
-            raise self._failed(RefusedError("D1001", ""))
-        return value
+        except NotJsonError as error:
+            raise self._not_json(error) from None
+        except RecursionError:
+            raise faults.limited(self.source, "the data is nested too deeply", code="U1001") from None
+
+    def _not_json(self, error: NotJsonError) -> ExpressionError:
+        return ExpressionError(
+            f"the data holds a value of Python's type {error.kind}, which is not JSON", source=self.source
+        )
 
     def _failed(self, error: RefusedError) -> ExpressionError:
         return faults.failed(self.source, error.code, error.detail, remedy_of)
@@ -174,6 +181,11 @@ def compile_expression(source: str) -> Expression:
     """
     if not isinstance(source, str):
         raise ExpressionSyntaxError(f"an expression is a text, not {type(source).__name__}")
+    return _compiled(source)
+
+
+@lru_cache(maxsize=4_096)
+def _compiled(source: str) -> Expression:
     try:
         root = tree.parse(source)
         care = _is_checked(source, root)
@@ -183,9 +195,7 @@ def compile_expression(source: str) -> Expression:
             error.remedy = remedy_of(source)
         raise
     except RecursionError:
-        raise ExpressionSyntaxError(
-            "the expression is nested too deeply", code="U1002", remedy="split it into parts", source=source
-        ) from None
+        raise _too_deep(source) from None
 
 
 def plain_path(root: tree.Node) -> Callable[[Json, Names], Json] | None:
@@ -291,13 +301,34 @@ def _weigh(value: Json, trie: Trie | None) -> int:
     if trie is None:
         return 1 if value is MISSING else weigh(value)
     if value.__class__ is not dict:
-        return 0 if value is MISSING or not trie else weigh(value)
+        return 0 if value is MISSING else weigh(value)
     weight = 0
     for name, inner in trie.items():
-        part = value.get(name, MISSING)
-        if part is not MISSING:
-            weight += weigh(part) if inner is None else _weigh(part, inner)
+        part = value.get(name)
+        if part is None or part.__class__ is bool:
+            weight += 1
+        elif inner is None:
+            weight += weigh(part)
+        else:
+            weight += _weigh(part, inner)
     return weight
+
+
+def _size(read: growth.Read, payload: Json, names: Names) -> float:
+    """The size of something that is read."""
+    value = payload if read.root == "" else names.get(read.root, MISSING)
+    element = read.element
+    for field in read.fields:
+        if value.__class__ is not dict:
+            # The field is one of a list's elements: all of them together are no larger than the list.
+            element = False
+            break
+        value = value.get(field, MISSING)
+    if value is MISSING:
+        return 1.0
+    if element and value.__class__ is list:
+        return float(max((weigh(part) % EXACT for part in value), default=1))
+    return float(weigh(value) % EXACT)
 
 
 def _read(value: dict[str, Json], trie: Trie) -> tuple[dict[str, Json], int]:
@@ -308,11 +339,11 @@ def _read(value: dict[str, Json], trie: Trie) -> tuple[dict[str, Json], int]:
         part = value.get(name, MISSING)
         if part is MISSING:
             continue
-        if inner is not None and part.__class__ is dict:
+        if inner is None or part.__class__ is not dict:
+            weight += weigh(part)
+        else:
             part, more = _read(part, inner)
             weight += more
-        else:
-            weight += weigh(part)
         result[name] = part
     return result, weight
 
@@ -359,20 +390,33 @@ def _is_checked(source: str, root: tree.Node) -> bool:
         elif isinstance(node, tree.Literal) and type(node.value) is int and abs(node.value) > 1 << 53:
             care = True
     try:
-        swift.compiled(source, reads_of(source).clock)
+        swift.compiled(source, uses_of(root).clock)
     except NeedsCareError:
         return True
     except RefusedError as error:
+        if error.code == "U1002":
+            raise _too_deep(source) from error
         if error.code not in ("S0217", "S0214", "S0213"):
             careful = _careful()
             try:
                 careful.check(source)
+            except StoppedError:
+                raise _too_deep(source) from error
             except RefusedError as refused:
                 place = _parent(root) if refused.code == "S0217" else careful.position_of(source)
                 raise faults.unreadable(source, refused.code or error.code, refused.detail, place) from error
             return True
         raise faults.unreadable(source, error.code, error.detail, _parent(root)) from error
     return care
+
+
+def _too_deep(source: str) -> ExpressionLimitError:
+    return ExpressionLimitError(
+        "the expression is nested too deeply, or too long a chain",
+        code="U1002",
+        remedy="split it into parts",
+        source=source,
+    )
 
 
 def _checked_regex(source: str, node: tree.Regex) -> bool:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 Json = Any
 
 EXACT: Final = 1 << 60
 """Stands in a weight when the value holds a whole number beyond 2^53: a weight of this or more is not a size."""
 
 _LARGEST: Final = 1 << 53
-_FEW: Final = 32
+_FEW: Final = 64
+_SHORT: Final = 8_192
+
+_encode = msgspec.json.Encoder().encode
+# 2^53 has 16 digits: the text of a value without as many in a row holds no number beyond it.
+_DIGITS: Final = b"0" * 16
+_AS_DIGITS: Final = bytes(ord("0") if chr(code) in "0123456789" else 0 for code in range(256))
 
 
 class NotJsonError(Exception):
@@ -23,18 +31,38 @@ class NotJsonError(Exception):
 
 
 def weigh(value: Json) -> int:
+    """An upper bound on the number of values in a small value, and nearly that number for a large one.
+
+    A text counts one more for each 16 characters. `EXACT` is added for whole numbers beyond 2^53. NotJsonError where
+    a value is found that is none of JSON; not every one is found in a small value.
+    """
+    kind = type(value)
+    if kind is bool or kind is float or value is None:
+        return 1
+    if kind is int:
+        return 1 if -_LARGEST <= value <= _LARGEST else EXACT + 1
+    if kind is str:
+        return 1 + (len(value) >> 4)
+    if (kind is dict or kind is list) and len(value) <= _FEW:
+        # For what is small, writing it down in C and looking at the digits is four times as fast as going through it.
+        try:
+            written = _encode(value)
+        except (TypeError, ValueError, OverflowError):
+            return count(value)
+        if len(written) <= _SHORT and _DIGITS not in written.translate(_AS_DIGITS):
+            return (len(written) >> 1) + 1
+    return count(value)
+
+
+def count(value: Json) -> int:
     """The number of values in a value, itself included, a text counting one more for each 16 characters.
 
     `EXACT` is added once for each list or object that holds a whole number beyond 2^53. NotJsonError where a value is
     none of JSON.
     """
     kind = type(value)
-    if kind is str:
-        return 1 + (len(value) >> 4)
-    if kind is int:
-        return 1 if -_LARGEST <= value <= _LARGEST else EXACT + 1
     if kind is not dict and kind is not list:
-        return _other(value)
+        return _scalar(value)
     weight = 1
     waiting: list[Any] = [value]
     while waiting:
@@ -56,8 +84,10 @@ def weigh(value: Json) -> int:
                 weight += 1
                 if part:
                     waiting.append(part)
+            elif kind is float or kind is bool or part is None:
+                weight += 1
             else:
-                weight += _other(part)
+                weight += _scalar(part)
     return weight
 
 
@@ -82,20 +112,20 @@ def _uniform(values: list[Any], waiting: list[Any]) -> int:
             weight += 1
             waiting.append(value)
         else:
-            weight += weigh(value)
+            weight += _scalar(value)
     return weight
 
 
-def _other(value: Any) -> int:
-    """The weight of what is neither a text nor a plain int, dict or list."""
+def _scalar(value: Any) -> int:
+    """The weight of what is no plain dict or list."""
     if value is None or isinstance(value, (bool, float)):
         return 1
     if isinstance(value, int):
-        return weigh(int(value))
+        return 1 if -_LARGEST <= value <= _LARGEST else EXACT + 1
     if isinstance(value, str):
         return 1 + (len(value) >> 4)
     if isinstance(value, Mapping):
-        return weigh(dict(value))
+        return count(dict(value))
     if isinstance(value, list):
-        return weigh(list(value))
+        return count(list(value))
     raise NotJsonError(value)

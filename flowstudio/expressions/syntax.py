@@ -883,9 +883,14 @@ class _Parser:
         right = self.expression(80)
         if not isinstance(right, Variable):
             raise self.fault("S0214", f"{operator.kind} must be followed by a $variable", right.start)
+        last = left.steps[-1] if isinstance(left, Path) else left
+        bound = last
+        while isinstance(bound, (Focus, Position)):
+            if isinstance(bound, Focus if operator.kind == "@" else Position):
+                raise self.fault("S0214", f"only one {operator.kind} can follow a step", operator.start)
+            bound = bound.target
         if operator.kind == "#":
             return Position(left.start, right.end, left, right)
-        last = left.steps[-1] if isinstance(left, Path) else left
         if isinstance(last, Filter):
             raise self.fault("S0215", "@ must come before the predicate of its step", operator.start)
         if isinstance(last, Sort):
