@@ -2,7 +2,7 @@
 
 Widgets ask for a look by a dynamic property (`widget.setProperty("kind", "primary")`), never by a colour of their own:
 
-    QPushButton   kind = primary | run | go-on | danger | ghost | figure | link; segment = true (inside a segmented QFrame)
+    QPushButton   kind = primary | run | go-on | danger | ghost | figure | offer | link; segment = true (inside a segmented QFrame)
     QToolButton   rail, mini (24 × 24) = true
     QFrame        segmented, card, overlay, toolbox = true; rule = h | v; banner = err | warn | run | accent
     QWidget       pane = app | panel | raised | canvas (a subclass of QWidget needs WA_StyledBackground too)

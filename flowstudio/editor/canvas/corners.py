@@ -180,8 +180,11 @@ class EmptyHint(QWidget):
     def offer(self, triggers: list[tuple[str, str, str]]) -> None:
         """Offers these components: name, title, icon."""
         for name, title, icon in triggers:
-            card = QPushButton(title)
-            card.setMinimumSize(152, 56)
+            # The space keeps the icon off the words: style sheets cannot.
+            card = QPushButton(f"  {title}")
+            card.setProperty("kind", "offer")
+            card.setAccessibleName(title)
+            card.setMinimumWidth(152)
             card.setIconSize(QSize(20, 20))
             card.clicked.connect(lambda _=False, component=name: self.chosen.emit(component))
             self._row.addWidget(card)

@@ -501,6 +501,7 @@ class CanvasView(QWidget):
         if opened:
             self._unseen = True
             self._look_first()
+            self.small_map.renew()
         self.small_map.renew_soon()
 
     def _refused(self, edit: Edit, problem: Problem) -> None:

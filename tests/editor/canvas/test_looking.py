@@ -94,7 +94,8 @@ def test_a_huge_flow_can_be_framed_below_the_wheels_limit(make_world: MakeWorld)
 def test_an_empty_canvas_offers_triggers(make_world: MakeWorld) -> None:
     world = make_world(Flow("empty", "Empty"))
     assert world.view.empty_hint.isVisible()
-    world.view.add_component("hook@1")
+    world.view.empty_hint.chosen.emit("hook@1")
+    assert world.workspace.selection == ("webhook",)
     assert not world.view.empty_hint.isVisible()
 
 
