@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QCompleter, QHBoxLayout, QWidget
 
@@ -25,6 +25,12 @@ _WIDEST: Final = 300
 """Pixels beyond which even a few values do not stand side by side in the inspector."""
 
 
+class _Switch(QCheckBox):
+    def hitButton(self, place: QPoint) -> bool:
+        # The style would count the space for words that are not there as outside.
+        return self.rect().contains(place)
+
+
 class SwitchField(Field):
     """Yes or no; the label stands at its left."""
 
@@ -33,7 +39,7 @@ class SwitchField(Field):
     def __init__(self, around: Surroundings, spec: FieldSpec, parent: QWidget | None = None) -> None:
         super().__init__(around, parent)
         self.spec = spec
-        self.switch: Final = QCheckBox()
+        self.switch: Final = _Switch()
         set_look(self.switch, switch=True)
         self.switch.setFixedWidth(38)
         self.switch.setCursor(Qt.CursorShape.PointingHandCursor)

@@ -266,6 +266,14 @@ class Row(QWidget):
                 return inner.row_at(path[1:])
         return self
 
+    def path_of(self, dotted: str) -> Path:
+        """The path of the part that a dotted name means (`cases.0.port`), as far as there are such parts."""
+        fitting = [key for key in self.field.rows() if dotted == str(key) or dotted.startswith(f"{key}.")]
+        if not fitting:
+            return ()
+        key = max(fitting, key=lambda each: len(str(each)))  # a key may have dots of its own
+        return (key, *self.field.rows()[key].path_of(dotted[len(str(key)) + 1 :]))
+
     def enter(self) -> None:
         """Puts the cursor into the field."""
         self.field.enter()

@@ -388,7 +388,13 @@ class StepForm(QWidget):
 
     def focus_field(self, path: Path | str = ()) -> None:
         """Opens what hides a setting and puts the cursor into it; without a path, into the first."""
-        keys: Path = tuple(path.split(".")) if isinstance(path, str) else tuple(path)
+        keys = self._keys_of(path) if isinstance(path, str) else tuple(path)
+        if keys and keys[0] in ("retry", "timeout"):
+            self.show_tab(1)
+            beside = self.retry.rows.get(str(keys[-1])) or self.retry.rows["attempts"]
+            beside.enter()
+            self._retry_page.ensureWidgetVisible(beside, 0, 24)
+            return
         self.show_tab(0)
         row = self._rows.get(str(keys[0])) if keys else next(iter(self._rows.values()), None)
         if row is None:
@@ -399,6 +405,12 @@ class StepForm(QWidget):
         found = row.row_at(keys[1:])
         found.enter()
         self._settings_page.ensureWidgetVisible(found, 0, 24)
+
+    def _keys_of(self, dotted: str) -> Path:
+        name, _, rest = dotted.partition(".")
+        if name in self._rows:
+            return (name, *self._rows[name].path_of(rest))
+        return tuple(dotted.split(".")) if dotted else ()
 
     def show_tab(self, index: int) -> None:
         """Shows Settings (0), Errors & retry (1) or Notes (2)."""
@@ -593,10 +605,10 @@ class StepForm(QWidget):
         head = ("steps", problem.step)
         if problem.path[:2] == head:
             return problem.path[2:]
-        if problem.field is None:
+        if not problem.field:
             return ()
-        keys: list[PathKey] = [int(key) if key.isdigit() else key for key in problem.field.split(".")]
-        return tuple(keys) if keys[0] in ("retry", "timeout", "component") else ("config", *keys)
+        keys = self._keys_of(problem.field)
+        return keys if keys[0] in ("retry", "timeout", "component") else ("config", *keys)
 
     def _show_leftover(self, problems: list[Problem]) -> None:
         for note in self._leftover:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from flowstudio.editor.forms.choices import Combo
 from flowstudio.editor.forms.controls import IconButton, Section
-from flowstudio.editor.forms.field import Field, Row
+from flowstudio.editor.forms.field import Field, Row, told
 from flowstudio.editor.forms.frame import Frame
 from flowstudio.editor.forms.lines import LineInput
 from flowstudio.editor.forms.notes import Note
@@ -88,6 +88,7 @@ class LoginBox(QWidget):
         self.around = around
         self.slot: Final = slot
         self._rows: dict[str, Row] = {}
+        self._notes: list[Note] = []
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
@@ -95,7 +96,7 @@ class LoginBox(QWidget):
         try:
             specs = around.registry.connection(kind).fields
         except InvalidInputError as error:
-            column.addWidget(Note(around.themes, "err", f"{error.problems[0].what}. {error.problems[0].remedy}."))
+            self._notes.append(Note(around.themes, "err", told(error.problems[0])))
             specs = ()
         for spec in specs:
             row = make(spec)
@@ -104,8 +105,10 @@ class LoginBox(QWidget):
             column.addWidget(row)
         if specs:
             note = around.workspace.logins_note
-            told = note if note is not None else "Kept in the system's key ring, never in the flow."
-            column.addWidget(Note(around.themes, "warn" if note is not None else "faint", told))
+            words = note if note is not None else "Kept in the system's key ring, never in the flow."
+            self._notes.append(Note(around.themes, "warn" if note is not None else "faint", words))
+        for shown in self._notes:
+            column.addWidget(shown)
         around.workspace.logins_changed.connect(self._login_changed)
         around.workspace.restored.connect(self.refresh)
         self.refresh()
@@ -114,6 +117,10 @@ class LoginBox(QWidget):
     def rows(self) -> Mapping[str, Row]:
         """The rows by the names of the login's fields."""
         return self._rows
+
+    def notes(self) -> list[str]:
+        """What is said below the fields: where the login is kept, or why there are none."""
+        return [note.text for note in self._notes]
 
     def missing(self) -> list[str]:
         """The required fields that nobody gave yet."""

@@ -20,8 +20,11 @@ from flowstudio.editor.forms.times import DurationField, MomentField
 from flowstudio.sdk.fields import Kind
 from flowstudio.sdk.spec import FieldSpec, Form
 
-Make = Callable[[Surroundings, FieldSpec, "str | None"], Field]
-"""Makes the widget of a field; the text is the variant of the union that the field belongs to."""
+MakePart = Callable[[FieldSpec, "str | None"], Row]
+"""Makes the row of a part of a value; the text is the variant of the union that the part belongs to."""
+
+Make = Callable[[Surroundings, FieldSpec, MakePart, "str | None"], Field]
+"""Makes the widget of a field, with the rows of its parts; the text as above."""
 
 
 def make_row(around: Surroundings, spec: FieldSpec, variant: str | None = None, *, braces: bool = True) -> Row:
@@ -31,57 +34,59 @@ def make_row(around: Surroundings, spec: FieldSpec, variant: str | None = None, 
 
 def make_field(around: Surroundings, spec: FieldSpec, variant: str | None = None, *, braces: bool = True) -> Field:
     """The widget of a field, by its kind, then by its form."""
+
+    def part(inner: FieldSpec, own: str | None) -> Row:
+        return make_row(around, inner, own, braces=braces)
+
     parts = spec.form in ("list", "dict", "group", "union")
     if spec.kind is Kind.EXPRESSION and not parts:
         return ExpressionField(around, spec)
     if spec.kind is Kind.TEXT and not parts:
         return TextField(around, spec)
-    field = WIDGETS[spec.form](around, spec, variant)
+    field = WIDGETS[spec.form](around, spec, part, variant)
     if not braces or spec.form in ("code", "connection"):
         return field
     return BracedField(around, spec, field)
 
 
-def _list(around: Surroundings, spec: FieldSpec, variant: str | None) -> Field:
+def _list(around: Surroundings, spec: FieldSpec, part: MakePart, variant: str | None) -> Field:
     item = spec.item
     if item is not None and item.form == "choice" and item.kind is Kind.STATIC and len(item.options) <= 12:
         return SetField(around, spec)
-    cards = item is not None and item.form in ("group", "union", "dict", "list")
-    make = CardsField if cards else ListField
-    return make(around, spec, lambda part: _element(around, part))
+    if item is not None and item.form == "group":
+        # Inside a card a group needs no line at its left.
+        return CardsField(around, spec, lambda inner: _card(around, inner, part))
+    if item is not None and item.form in ("union", "dict", "list"):
+        return CardsField(around, spec, lambda inner: part(inner, None))
+    return ListField(around, spec, lambda inner: part(inner, None))
 
 
-def _element(around: Surroundings, spec: FieldSpec) -> Row:
-    """The row of a list's element: a group of fields needs no line at its left inside a card."""
-    if spec.form == "group":
-        group = GroupField(around, spec, lambda part, own: make_row(around, part, own), indent=False)
-        return Row(around, spec, BracedField(around, spec, group))
-    return make_row(around, spec)
+def _card(around: Surroundings, spec: FieldSpec, part: MakePart) -> Row:
+    return Row(around, spec, BracedField(around, spec, GroupField(around, spec, part, indent=False)))
+
+
+def _connection(around: Surroundings, spec: FieldSpec, part: MakePart, variant: str | None) -> Field:
+    # An `auth` of type `bearer` takes a bearer login.
+    fits = variant if variant in {known.key for known in around.registry.connections()} else None
+    return ConnectionField(around, spec, lambda inner: make_row(around, inner, braces=False), fits)
 
 
 WIDGETS: Final[Mapping[Form, Make]] = {
-    "string": lambda around, spec, variant: LineField(around, spec),
-    "long-text": lambda around, spec, variant: LongTextField(around, spec),
-    "code": lambda around, spec, variant: CodeField(around, spec),
-    "integer": lambda around, spec, variant: NumberField(around, spec),
-    "number": lambda around, spec, variant: NumberField(around, spec),
-    "boolean": lambda around, spec, variant: SwitchField(around, spec),
-    "choice": lambda around, spec, variant: ChoiceField(around, spec),
-    "secret": lambda around, spec, variant: SecretField(around, spec),
-    "connection": lambda around, spec, variant: ConnectionField(
-        around, spec, lambda part: make_row(around, part, braces=False), _login_of(around, variant)
-    ),
+    "string": lambda around, spec, part, variant: LineField(around, spec),
+    "long-text": lambda around, spec, part, variant: LongTextField(around, spec),
+    "code": lambda around, spec, part, variant: CodeField(around, spec),
+    "integer": lambda around, spec, part, variant: NumberField(around, spec),
+    "number": lambda around, spec, part, variant: NumberField(around, spec),
+    "boolean": lambda around, spec, part, variant: SwitchField(around, spec),
+    "choice": lambda around, spec, part, variant: ChoiceField(around, spec),
+    "secret": lambda around, spec, part, variant: SecretField(around, spec),
+    "connection": _connection,
     "list": _list,
-    "dict": lambda around, spec, variant: EntriesField(around, spec, lambda part: make_row(around, part)),
-    "group": lambda around, spec, variant: GroupField(around, spec, lambda part, own: make_row(around, part, own)),
-    "union": lambda around, spec, variant: UnionField(around, spec, lambda part, own: make_row(around, part, own)),
-    "json": lambda around, spec, variant: JsonField(around, spec),
-    "datetime": lambda around, spec, variant: MomentField(around, spec),
-    "timedelta": lambda around, spec, variant: DurationField(around, spec),
+    "dict": lambda around, spec, part, variant: EntriesField(around, spec, lambda inner: part(inner, None)),
+    "group": lambda around, spec, part, variant: GroupField(around, spec, part),
+    "union": lambda around, spec, part, variant: UnionField(around, spec, part),
+    "json": lambda around, spec, part, variant: JsonField(around, spec),
+    "datetime": lambda around, spec, part, variant: MomentField(around, spec),
+    "timedelta": lambda around, spec, part, variant: DurationField(around, spec),
 }
 """Every form has its widget here, and nowhere else."""
-
-
-def _login_of(around: Surroundings, variant: str | None) -> str | None:
-    """The type of connection that a variant asks for: `auth` of type `bearer` takes a bearer login."""
-    return variant if variant in {spec.key for spec in around.registry.connections()} else None
