@@ -2,7 +2,8 @@
 
 A transcript is a block marked `console`: lines that begin with `$ ` are commands (a line that ends in a backslash goes
 on), all other lines are what they print. In what is printed an ellipsis `…` stands for one value that differs from run
-to run (an id, a duration, a time, a port): it matches letters, digits and `:.+-_`, never a blank or a whole line.
+to run (an id, a duration, a time, a port): it matches letters, digits and `:.+-_`, and as the whole of a text in
+quotes, `"…"`, any such text; never a line.
 
 `python -m tests.transcripts README.md` prints what the commands of a page say now.
 """
@@ -22,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_ELLIPSIS = r"[\w:.+-]+"
+_QUOTED, _BARE = r'"[^"\n]+"', r"[\w:.+-]+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def commands(page: Path) -> Iterator[Command]:
 
 def matches(printed: str, told: str) -> bool:
     """Whether what was printed is what the page tells, ellipses apart."""
-    pattern = _ELLIPSIS.join(re.escape(part) for part in told.split("…"))
+    pattern = _QUOTED.join(_BARE.join(re.escape(bare) for bare in part.split("…")) for part in told.split('"…"'))
     return re.fullmatch(pattern, printed.strip("\n")) is not None
 
 
