@@ -21,6 +21,7 @@ from flowstudio.expressions.nothing import MISSING
 from flowstudio.flow.files import read_payload
 from flowstudio.flow.model import ABSENT, Json
 from flowstudio.runtime.protocol import LARGEST_PAYLOAD
+from flowstudio.trace.redact import MASK
 
 GIVE_UP_MS: Final = 300
 """A preview that has not answered by then is given up, and its process replaced."""
@@ -147,7 +148,10 @@ class Previewing(QObject):
         defaults = {
             name: variable.default for name, variable in flow.variables.items() if variable.default is not ABSENT
         }
-        return {**defaults, **given_values(flow, self._workspace)}
+        given = given_values(flow, self._workspace)
+        # A preview is shown, and what is shown holds no secret.
+        masked = {name: MASK for name, variable in flow.variables.items() if variable.type == "secret" and name in given}
+        return {**defaults, **given, **masked}
 
     def _meta(self) -> Mapping[str, Json]:
         visit = self._visit(self._workspace.current_step)
