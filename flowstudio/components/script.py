@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from flowstudio.components.bodies import not_json
 from flowstudio.components.captions import one_line
-from flowstudio.components.sandbox import Limits, Place, ScriptError, call, syntax_fault
+from flowstudio.components.script_source import Limits, Place, ScriptError, syntax_fault
 from flowstudio.sdk import MISSING, Category, Code, Component, Context, Example, Fault, Settings, StepError, setting
 
 Json = Any
@@ -130,6 +130,9 @@ class Script(Component):
 
     async def run(self, config: Config, payload: Json, context: Context) -> Json:
         """What the code returns."""
+
+        # Loaded with the first script: the palette loads every component.
+        from flowstudio.components.sandbox import call
 
         def tell(level: str, message: str, fields: dict[str, Json]) -> None:
             getattr(context.log, level)(message, **fields)
