@@ -137,7 +137,7 @@ class ExpressionBox(QWidget):
 
     def _answered(self, asked: int, result: Previewed) -> None:
         # The form may have gone on to another step while the engine was thinking.
-        if asked != self._asked or not isValid(self):  # type: ignore[no-untyped-call] # shiboken has no types
+        if asked != self._asked or not isValid(self):
             return
         self.line.show_result(result)
         self._show_notes(reason=_sentence(result.reason, result.remedy))
