@@ -259,6 +259,7 @@ class VariableCard(_EntryCard):
         self.value_row: Row | None = None
         self.default_row: Row | None = None
         self._shape: tuple[object, ...] | None = None
+        self._kind: tuple[object, ...] | None = None
         self.build_definition(fields_of(_VariableDefinition))
         self._default_place = QVBoxLayout()
         self._default_place.setContentsMargins(0, 0, 0, 0)
@@ -271,12 +272,16 @@ class VariableCard(_EntryCard):
         """Shows a variable, in place where only its name, texts or values changed."""
         value = self._owner.test_value(name)
         spec = value_spec(name, variable, value)
-        options = tuple(map(repr, spec.options))
-        shape = (variable.type, spec.form, options, spec.required, variable.hint, repr(variable.default))
+        kind = (variable.type, spec.form, *map(repr, spec.options))
+        shape = (*kind, spec.required, variable.hint, repr(variable.default))
         self.name, self.variable = name, variable
-        if shape != self._shape or self.value_row is None:
+        if shape != self._shape:
             self._shape = shape
-            self._renew_rows(spec)
+            self._renew_value(spec)
+        if kind != self._kind:
+            # Not with the value's row: it would lose the focus at the first letter of a default.
+            self._kind = kind
+            self._renew_default(spec)
         assert self.value_row is not None
         self.value_row.set_title(spec.title)
         self.value_row.show_value(value)
@@ -293,27 +298,27 @@ class VariableCard(_EntryCard):
         if self.section.is_open:
             self._tell_use()
 
-    def _renew_rows(self, spec: FieldSpec) -> None:
-        had_focus = self.value_row is not None and self.value_row.isAncestorOf(QApplication.focusWidget() or self)
-        for old in (self.value_row, self.default_row):
-            if old is not None:
-                old.hide()
-                old.setParent(None)
-                old.deleteLater()
+    def _renew_value(self, spec: FieldSpec) -> None:
+        old = self.value_row
+        had_focus = old is not None and old.isAncestorOf(QApplication.focusWidget() or self)
+        _drop(old)
         self.value_row = make_row(self.around, spec, braces=False)
         self.value_row.changed.connect(self._value_changed)
         self.column.insertWidget(0, self.value_row)
         if had_focus:
             self.value_row.enter()
+
+    def _renew_default(self, spec: FieldSpec) -> None:
+        _drop(self.default_row)
         self.default_row = None
-        if spec.form != "secret":
-            # What a customer gets who says nothing; a secret has none, for it would stand in the flow's file.
-            default = replace(
-                spec, name="default", title="Default", description="", required=False, default=ABSENT, nullable=True
-            )
-            self.default_row = make_row(self.around, default, braces=False)
-            self.default_row.changed.connect(lambda path, value: self.define("default", path, value))
-            self._default_place.addWidget(self.default_row)
+        if spec.form == "secret":
+            return  # it would stand in the flow's file
+        default = replace(
+            spec, name="default", title="Default", description="", required=False, default=ABSENT, nullable=True
+        )
+        self.default_row = make_row(self.around, default, braces=False)
+        self.default_row.changed.connect(lambda path, value: self.define("default", path, value))
+        self._default_place.addWidget(self.default_row)
 
     def _value_changed(self, path: Path, value: Json) -> None:
         whole = put(self._owner.test_value(self.name), path, value)
@@ -360,6 +365,13 @@ class VariableCard(_EntryCard):
         self.tell_use(readers_of_variable(self.around.flow, self.around.registry, self.name), "Read by")
 
 
+def _drop(widget: QWidget | None) -> None:
+    if widget is not None:
+        widget.hide()
+        widget.setParent(None)
+        widget.deleteLater()
+
+
 def _fits(spec: FieldSpec, value: Json) -> bool:
     if value is ABSENT:
         return True
@@ -395,10 +407,7 @@ class SlotCard(_EntryCard):
         self.title.setText(slot.title or name)
         if (name, slot.type) != self._shape:
             self._shape = (name, slot.type)
-            if self.login is not None:
-                self.login.hide()
-                self.login.setParent(None)
-                self.login.deleteLater()
+            _drop(self.login)
             self.login = LoginBox(self.around, name, lambda spec: make_row(self.around, spec, braces=False))
             self.login.setContentsMargins(0, 6, 0, 2)
             self.column.insertWidget(1, self.login)
