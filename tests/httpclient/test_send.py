@@ -104,7 +104,7 @@ async def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
 @pytest.mark.parametrize(
     ("coding", "body", "reason"),
     [
-        ("gzip", gzip.compress(b"x" * 1000)[:-9], "damaged"),
+        ("gzip", gzip.compress(b"x" * 1000, mtime=0)[:-9], "damaged"),
         ("gzip", b"not gzip", "damaged"),
         ("deflate", zlib.compress(bytes(range(256)) * 9)[:-5], "damaged"),
         ("deflate", b"not deflate", "damaged"),
