@@ -84,6 +84,12 @@ class Choice(Component):
         return config.get("all", False) is not False
 
     @classmethod
+    def passes_by(cls, config: Mapping[str, Json]) -> str:
+        """Disabled, it lets every message go the way of those that no case takes."""
+        *_, (_, name) = _names(config)
+        return name
+
+    @classmethod
     def summary(cls, config: Mapping[str, Json]) -> str:
         """The condition where there is one, else how many ways there are."""
         cases = config.get("cases")

@@ -90,6 +90,8 @@ def test_a_choice_has_a_port_for_each_case_then_the_other() -> None:
     config = {"cases": CASES, "otherwise": "rest"}
     assert spec.output_names(config) == ("one", "two", "bad", "rest", "error")
     assert spec.output_names({}) == ("otherwise", "error")
+    assert Choice.passes_by(config) == "rest"
+    assert Choice.passes_by({}) == "otherwise"
     assert not Choice.leaves_by_several(config)
     assert Choice.leaves_by_several({**config, "all": True})
 

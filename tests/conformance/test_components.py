@@ -165,6 +165,8 @@ def test_a_card_can_always_be_drawn(spec: Spec, data: st.DataObject) -> None:
     names = [port.name for port in ports]
     assert names
     assert len(set(names)) == len(names)
+    if spec.shape == "plain":
+        assert spec.component.passes_by(config) in names
 
 
 @every_component
