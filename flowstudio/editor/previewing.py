@@ -150,7 +150,9 @@ class Previewing(QObject):
         }
         given = given_values(flow, self._workspace)
         # A preview is shown, and what is shown holds no secret.
-        masked = {name: MASK for name, variable in flow.variables.items() if variable.type == "secret" and name in given}
+        masked = {
+            name: MASK for name, variable in flow.variables.items() if variable.type == "secret" and name in given
+        }
         return {**defaults, **given, **masked}
 
     def _meta(self) -> Mapping[str, Json]:
