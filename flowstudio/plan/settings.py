@@ -371,12 +371,28 @@ def compile_config(spec: Spec, stored: Mapping[str, Json]) -> tuple[CompiledConf
                     fault.why,
                     fault.remedy,
                     field=fault.field,
-                    path=("config", *fault.field.split(".")),
+                    path=("config", *_place(fault.field, values)),
                     span=fault.span,
                     severity="warning" if fault.severity == "warning" else "error",
                 )
             )
     return compiled, compiler.problems
+
+
+def _place(field: str, values: Json) -> Iterator[str | int]:
+    """The keys that a dotted name leads through; a key of an object may hold dots itself, one of a list is a number."""
+    while field:
+        if isinstance(values, Mapping):
+            key = next(
+                (key for key in sorted(values, key=len, reverse=True) if (field + ".").startswith(f"{key}.")), None
+            )
+            key = field.partition(".")[0] if key is None else key
+            yield key
+            values, field = values.get(key), field[len(key) + 1 :]
+        else:
+            key, _, field = field.partition(".")
+            yield int(key) if isinstance(values, list) and key.isdigit() else key
+            values = values[int(key)] if isinstance(values, list) and key.isdigit() and int(key) < len(values) else None
 
 
 def evaluated(expression: Expression, where: str, payload: Json, names: Names, clock: VisitClock | None) -> Any:

@@ -12,6 +12,7 @@ from flowstudio.flow.model import Flow, Slot, Step, Variable, Wire
 from flowstudio.plan.compile import compile_flow, problems_of
 from flowstudio.plan.rules import RULES
 from flowstudio.sdk import Category, Component, Expression, Settings, SlotName, Text, Value, setting
+from flowstudio.sdk.registry import Registry
 from tests.builders import flow
 from tests.toys import toys
 
@@ -205,3 +206,19 @@ def test_reading_a_step_inside_a_closed_split_is_a_warning() -> None:
 )
 def test_a_secret_in_plain_text_is_a_warning(config: dict[str, Any]) -> None:
     assert "looks like a secret" in only(flow("s=start -> c=caller", c=config), "warning").what
+
+
+@pytest.mark.parametrize(
+    ("component", "config", "path"),
+    [
+        ("set@1", {"fields": {"a.b": "1", "c..d": "2"}}, ("fields", "c..d")),
+        ("choice@1", {"cases": [{"port": "x", "when": "a"}, {"port": "error", "when": "b"}]}, ("cases", 1, "port")),
+    ],
+)
+def test_what_a_component_finds_wrong_is_told_by_its_place_in_the_file(
+    component: str, config: dict[str, Any], path: tuple[str | int, ...]
+) -> None:
+    registry = Registry.from_entry_points()
+    steps = {"start": Step("manual@1"), "a": Step(component, config)}
+    found = problems_of(Flow("f", "F", steps, (Wire("start", "a"),)), registry)
+    assert ("steps", "a", "config", *path) in [problem.path for problem in found]
