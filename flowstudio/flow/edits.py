@@ -111,7 +111,7 @@ class SetConfig(_Edit):
         config = _put(step.config, self.path, self.value, self)
         if not isinstance(config, dict):
             _refuse(
-                f"The config of {self.step} cannot be {describe(config)}",
+                f"the config of {self.step} cannot be {describe(config)}",
                 "it is an object",
                 "set a field of it",
                 self.step,
@@ -206,10 +206,10 @@ class SetStep(_Edit):
         }
         if self.field not in wanted:
             why = f"SetStep knows {', '.join(_STEP_FIELDS)}"
-            _refuse(f"A step has no {self.field!r} that can be set", why, _nearest(self.field, _STEP_FIELDS), self.step)
+            _refuse(f"a step has no {self.field!r} that can be set", why, _nearest(self.field, _STEP_FIELDS), self.step)
         why = f"it is {wanted[self.field]} or null"
         _refuse(
-            f"The {self.field} of {self.step} cannot be {describe(self.value)}", why, "give such a value", self.step
+            f"the {self.field} of {self.step} cannot be {describe(self.value)}", why, "give such a value", self.step
         )
 
     def touches(self, flow: Flow) -> Touched:
@@ -234,9 +234,9 @@ class AddStep(_Edit):
         """The flow with the step."""
         _new_id(flow, self.step)
         if not self.component.strip():
-            _refuse(f"The step {self.step} has no component", "every step has one", 'write "KEY@MAJOR"', self.step)
+            _refuse(f"the step {self.step} has no component", "every step has one", 'write "KEY@MAJOR"', self.step)
         if not isinstance(self.config, dict):
-            _refuse(f"The config of {self.step} cannot be {describe(self.config)}", "it is an object", "", self.step)
+            _refuse(f"the config of {self.step} cannot be {describe(self.config)}", "it is an object", "", self.step)
         _json(self.config, _DEPTH_OF_CONFIG, "config", self.step)
         step = Step(self.component, self.config, name=self.name)
         return replace(flow, steps={**flow.steps, self.step: step})
@@ -345,7 +345,7 @@ class AddWire(_Edit):
         for end in (self.wire.source, self.wire.target):
             _step(flow, end)
         if not _writable(self.wire):
-            what = f"The wire from {self.wire.source} to {self.wire.target} cannot be written"
+            what = f"the wire from {self.wire.source} to {self.wire.target} cannot be written"
             _refuse(
                 what,
                 "a port's name holds no '->' and no spaces at its ends",
@@ -354,14 +354,14 @@ class AddWire(_Edit):
             )
         if self.wire in flow.wires:
             _refuse(
-                f"The wire {self.wire} is there already",
+                f"the wire {self.wire} is there already",
                 "the very same wire cannot be twice",
                 "keep the one",
                 self.wire.source,
             )
         index = len(flow.wires) if self.index is None else self.index
         if not 0 <= index <= len(flow.wires):
-            what = f"The wire {self.wire} cannot be put at {self.index}"
+            what = f"the wire {self.wire} cannot be put at {self.index}"
             _refuse(what, f"there are {len(flow.wires)} wires", "leave the index out", self.wire.source)
         return replace(flow, wires=(*flow.wires[:index], self.wire, *flow.wires[index:]))
 
@@ -384,7 +384,7 @@ class RemoveWire(_Edit):
         """The flow without the wire; of two that are the same the later one goes."""
         if self.wire not in flow.wires:
             near = _nearest(str(self.wire), [str(wire) for wire in flow.wires])
-            _refuse(f"There is no wire {self.wire}", "it was never there or is gone", near, self.wire.source)
+            _refuse(f"there is no wire {self.wire}", "it was never there or is gone", near, self.wire.source)
         index = len(flow.wires) - 1 - flow.wires[::-1].index(self.wire)
         return replace(flow, wires=(*flow.wires[:index], *flow.wires[index + 1 :]))
 
@@ -409,10 +409,10 @@ class _SetEntry(_Edit, Generic[T]):
     def apply(self, flow: Flow) -> Flow:
         """The flow with the entry."""
         if not self.name.strip():
-            _refuse(f"A {self.noun} needs a name", "it is read and edited by it", "give it one")
+            _refuse(f"a {self.noun} needs a name", "it is read and edited by it", "give it one")
         document = _as_json(self.value)
         if document.get("type") == "":
-            _refuse(f"The {self.noun} {self.name} has no type", f"every {self.noun} has one", "choose one")
+            _refuse(f"the {self.noun} {self.name} has no type", f"every {self.noun} has one", "choose one")
         _json(document, 2, f"{self.noun} {self.name}")
         return _with_entries(flow, self.section, {**getattr(flow, self.section), self.name: self.value})
 
@@ -545,9 +545,9 @@ class SetFlow(_Edit):
     def _refuse_value(self) -> NoReturn:
         if self.field not in _FLOW_FIELDS:
             why = f"SetFlow knows {', '.join(_FLOW_FIELDS)}"
-            _refuse(f"A flow has no {self.field!r} that can be set", why, _nearest(self.field, _FLOW_FIELDS))
+            _refuse(f"a flow has no {self.field!r} that can be set", why, _nearest(self.field, _FLOW_FIELDS))
         wanted = {"name": "a text", "redact": "a list of texts or null"}.get(self.field, "a text or null")
-        _refuse(f"The flow's {self.field} cannot be {describe(self.value)}", f"it is {wanted}", "give such a value")
+        _refuse(f"the flow's {self.field} cannot be {describe(self.value)}", f"it is {wanted}", "give such a value")
 
     def touches(self, flow: Flow) -> Touched:
         """The field."""
@@ -671,7 +671,7 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 def _step(flow: Flow, key: str) -> Step:
     if key not in flow.steps:
-        _refuse(f"There is no step {key}", "it was never there or is gone", _nearest(key, flow.steps), key)
+        _refuse(f"there is no step {key}", "it was never there or is gone", _nearest(key, flow.steps), key)
     return flow.steps[key]
 
 
@@ -679,12 +679,12 @@ def _new_id(flow: Flow, key: str) -> None:
     if not ID_PATTERN.fullmatch(key):
         _refuse(f"{describe(key).removeprefix('the text ')} is no id for a step", ID_RULE, "choose another id")
     if key in flow.steps:
-        _refuse(f"There is a step {key} already", "an id belongs to one step", "choose another id", key)
+        _refuse(f"there is a step {key} already", "an id belongs to one step", "choose another id", key)
 
 
 def _known(entries: Mapping[str, object], name: str, noun: str) -> None:
     if name not in entries:
-        _refuse(f"There is no {noun} {name}", "it was never there or is gone", _nearest(name, entries))
+        _refuse(f"there is no {noun} {name}", "it was never there or is gone", _nearest(name, entries))
 
 
 def _json(value: Json, depth: int, name: str, step: str | None = None) -> None:

@@ -64,7 +64,7 @@ def check_format(whole: Part, wanted: str) -> None:
     remedy = f'{noun} begins with {{"format": "{wanted}"'
     if not isinstance(document, dict):
         why = f"it holds {describe(document)}"
-        problem = Problem(f"The file is not {noun}", why, remedy, path=whole.path, file=faults.file)
+        problem = Problem(f"the file is not {noun}", why, remedy, path=whole.path, file=faults.file)
         raise FileError([problem, *faults.problems])
     path = (*whole.path, "format")
     said = document.get("format")
@@ -72,12 +72,12 @@ def check_format(whole: Part, wanted: str) -> None:
         return
     found = _FORMAT.fullmatch(said) if isinstance(said, str) else None
     if found and found[1] == kind and int(found[2]) > int(version):
-        what = f"The file was written by a newer FlowStudio ({said})"
+        what = f"the file was written by a newer FlowStudio ({said})"
         why, remedy = f"this one reads {wanted}", "update FlowStudio"
     elif found and found[1] != kind:
-        what, why, remedy = f"The file is not {noun}", f"its format is {said}", f"choose {noun}"
+        what, why, remedy = f"the file is not {noun}", f"its format is {said}", f"choose {noun}"
     else:
-        what = f"The file is not {noun}"
+        what = f"the file is not {noun}"
         why = 'it has no "format"' if "format" not in document else f"its format is {describe(said)}"
     raise FileError([Problem(what, why, remedy, path=path, file=faults.file), *faults.problems])
 
@@ -245,13 +245,13 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        problem = Problem("There is no such file", str(path), "check the name", file=str(path))
+        problem = Problem("there is no such file", str(path), "check the name", file=str(path))
     except IsADirectoryError:
-        problem = Problem("This is a folder, not a file", str(path), "name a file in it", file=str(path))
+        problem = Problem("this is a folder, not a file", str(path), "name a file in it", file=str(path))
     except PermissionError:
-        problem = Problem("The file may not be read", "its permissions forbid it", "change them", file=str(path))
+        problem = Problem("the file may not be read", "its permissions forbid it", "change them", file=str(path))
     except (OSError, ValueError) as error:
-        problem = Problem("The file cannot be read", _reason(error), "check the disk and the name", file=str(path))
+        problem = Problem("the file cannot be read", _reason(error), "check the disk and the name", file=str(path))
     raise FileError(problem)
 
 

@@ -48,7 +48,7 @@ def decode(data: bytes, file: str | None = None, *, repeated_keys: bool = False)
         raise FileError(_not_text(data, error, file)) from None
     if not text.strip():
         raise FileError(
-            Problem("The file is empty", "JSON has at least one value", "restore it or delete it", file=file)
+            Problem("the file is empty", "JSON has at least one value", "restore it or delete it", file=file)
         )
     twice: list[_Repeated] = []
 
@@ -69,7 +69,7 @@ def decode(data: bytes, file: str | None = None, *, repeated_keys: bool = False)
     except json.JSONDecodeError as error:
         raise FileError(_not_json(error, file)) from None
     except _NotAValueError as error:
-        raise FileError(Problem("The file is not JSON that can be kept", error.why, error.remedy, file=file)) from None
+        raise FileError(Problem("the file is not JSON that can be kept", error.why, error.remedy, file=file)) from None
     except RecursionError:
         raise FileError(_too_deep(file)) from None
     if deeper_than(value, MAX_DEPTH):
@@ -102,21 +102,21 @@ def _integer(text: str) -> int:
 
 def _not_text(data: bytes, error: UnicodeDecodeError, file: str | None) -> Problem:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return Problem("The file is not UTF-8", "it begins with the mark of UTF-16", "save it as UTF-8", file=file)
+        return Problem("the file is not UTF-8", "it begins with the mark of UTF-16", "save it as UTF-8", file=file)
     line = data.count(b"\n", 0, error.start) + 1
     why = f"byte {error.start} (line {line}) is 0x{data[error.start]:02x}, which cannot stand there"
-    return Problem("The file is not UTF-8", why, "save it as UTF-8", file=file)
+    return Problem("the file is not UTF-8", why, "save it as UTF-8", file=file)
 
 
 def _not_json(error: json.JSONDecodeError, file: str | None) -> Problem:
     message = error.msg[:1].lower() + error.msg[1:]
     why = f"line {error.lineno}, column {error.colno}: {message}"
-    return Problem("The file is not JSON", why, "mend that place, or restore the file", file=file)
+    return Problem("the file is not JSON", why, "mend that place, or restore the file", file=file)
 
 
 def _too_deep(file: str | None) -> Problem:
     why = f"its lists and objects nest deeper than {MAX_DEPTH} levels"
-    return Problem("The file is not JSON that can be kept", why, "make it flatter", file=file)
+    return Problem("the file is not JSON that can be kept", why, "make it flatter", file=file)
 
 
 def _repetitions(value: Json, file: str | None) -> list[Problem]:

@@ -147,7 +147,7 @@ def unknown(
     near = difflib.get_close_matches(name, known, 1)
     told = ", ".join(known) or "none"
     remedy = f"did you mean {near[0]}?" if near else "correct the name, or leave it out"
-    return Problem(f"The flow has no {noun} {name}", f"it has {told}", remedy, field=name, path=path)
+    return Problem(f"the flow has no {noun} {name}", f"it has {told}", remedy, field=name, path=path)
 
 
 def instance_from_document(document: Json, flow: Flow | None = None, file: str | None = None) -> Instance:

@@ -243,9 +243,9 @@ def _rows(data: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         why = f"byte {error.start} is 0x{data[error.start]:02x}, which is not UTF-8"
-        raise FileError(Problem("The file cannot be read", why, "save it as CSV UTF-8", file=file)) from None
+        raise FileError(Problem("the file cannot be read", why, "save it as CSV UTF-8", file=file)) from None
     if not text.strip():
-        raise FileError(Problem("The file is empty", "it has no header", "begin with customer,name", file=file))
+        raise FileError(Problem("the file is empty", "it has no header", "begin with customer,name", file=file))
     if csv.field_size_limit() < _LARGEST_CELL:
         csv.field_size_limit(_LARGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
@@ -254,7 +254,7 @@ def _rows(data: bytes, file: str) -> Iterator[tuple[int, list[str]]]:
         for number, cells in enumerate(reader, start=1):
             yield number, cells
     except csv.Error as error:
-        what = f"Row {number + 1} cannot be read"
+        what = f"row {number + 1} cannot be read"
         remedy = "close its quotes, and write a quote inside a cell twice"
         raise FileError(Problem(what, str(error), remedy, file=file)) from None
 

@@ -148,7 +148,7 @@ def _forbidden(flow: Flow, called: str | None = None) -> Iterator[Problem]:
             continue
         path = (*at, "variables", name, "default")
         if variable.type == "secret" and variable.default is not None:
-            what, why = f"The secret variable {name} has a default", "no secret is ever part of a template"
+            what, why = f"the secret variable {name} has a default", "no secret is ever part of a template"
             yield Problem(what, why, "take the default out: each customer gives its own", field=name, path=path)
         elif problem_of := check_value(name, variable, variable.default, f"the default of {name}"):
             yield replace(problem_of, path=path)
@@ -230,10 +230,10 @@ def read_template(path: str | Path) -> Version:
     if said == found:
         return _read(document, file)
     if isinstance(said, str):
-        what = "The template was changed after it was published"
+        what = "the template was changed after it was published"
         why = f"its content gives the hash {found[:12]}…, but it names {said[:12]}{'…' if len(said) > 12 else ''}"
     else:
-        what, why = "The template cannot be trusted", "it names no hash of its content"
+        what, why = "the template cannot be trusted", "it names no hash of its content"
     remedy = "use the file as it was exported, or export a new version of the flow"
     raise FileError(Problem(what, why, remedy, path=("hash",), file=file))
 

@@ -89,7 +89,7 @@ def test_everything_that_does_not_fit_is_named_at_once():
         ("values", "min_total"),
         ("connections", "crn"),
     ]
-    assert "overrides[1]: There is no step log" in problems[0].what
+    assert "overrides[1]: there is no step log" in problems[0].what
     assert "did you mean crm_url?" in problems[2].remedy
     assert "Smallest order total is not a number" in problems[3].what
     assert "did you mean crm?" in problems[4].remedy

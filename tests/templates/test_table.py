@@ -135,7 +135,7 @@ def test_what_is_missing_is_no_fault(tmp_path):
     ("data", "fault"),
     [
         (b"", "empty"),
-        (b'customer,name\nacme,"open', "Row 2 cannot be read"),
+        (b'customer,name\nacme,"open', "row 2 cannot be read"),
         (b"customer\nacm\xe9\n", "save it as CSV UTF-8"),
     ],
 )

@@ -97,7 +97,7 @@ def test_secrets_and_wrong_defaults_are_refused_all_at_once():
     assert len(told) == 4
     assert "headers.Authorization looks like a secret" in told[0]
     assert "the default of min_total is not a number" in told[1]
-    assert "The secret variable pin has a default" in told[2]
+    assert "the secret variable pin has a default" in told[2]
     assert "X-Api-Key looks like a secret" in told[3]
     assert not any("abcdefghij" in line or "hush" in line or "a1b2c3" in line for line in told)
 
