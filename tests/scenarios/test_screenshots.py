@@ -1,0 +1,121 @@
+"""The README's pictures: the example after a run, in both themes and two window sizes.
+
+`SCREENSHOTS=keep python -m pytest tests/scenarios/test_screenshots.py -n 0` writes them to `resources/docs/screenshots/`;
+without it they go to a temporary folder and are only looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from flowstudio.editor.app import Editor
+from flowstudio.resources import resources_root
+from tests.editor.world import SYNC, opened, run_to_end
+
+SIZES = ((1920, 1080), (1440, 900))
+THEMES = ("dark", "light")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the pictures go."""
+    kept = os.environ.get("SCREENSHOTS") == "keep"
+    folder = resources_root() / "docs" / "screenshots" if kept else tmp_path / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def colours(image: QImage, part: QRect) -> int:
+    """How many different colours a part of a picture has."""
+    small = image.copy(part)
+    return len({small.pixel(x, y) for x in range(0, small.width(), 2) for y in range(0, small.height(), 2)})
+
+
+def taken(editor: Editor, folder: Path, name: str, size: tuple[int, int]) -> QImage:
+    """A picture of the window, kept as a file."""
+    image = editor.window.grab().toImage()
+    assert (image.width(), image.height()) == size
+    path = folder / f"{name}.png"
+    assert image.save(str(path))
+    assert path.stat().st_size > 20_000
+    return image
+
+
+def part(editor: Editor, pane: QWidget) -> QRect:
+    """Where a pane lies in the window."""
+    return QRect(pane.mapTo(editor.window, pane.rect().topLeft()), pane.size())
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+def test_the_example_after_a_run(
+    qtbot: QtBot,
+    qapp: QApplication,
+    tmp_path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    theme: str,
+) -> None:
+    monkeypatch.setenv("FLOWSTUDIO_DATA", str(tmp_path / "data"))
+    with opened(qtbot, qapp, size) as editor:
+        editor.themes.set("dark" if theme == "dark" else "light")
+        editor.themes.set_reduced_motion(True)
+        window = editor.window
+        desk = window.open_example(SYNC)
+        # The second run shows the flow's own times, not those of modules that are loaded.
+        assert run_to_end(qtbot, desk) == "succeeded"
+        assert run_to_end(qtbot, desk) == "succeeded"
+        desk.workspace.select(["shape"])
+        sides = desk.data.sides
+        assert sides is not None
+        qtbot.waitUntil(lambda: sides.output.views.ref is not None)
+        form = desk.inspector.step_form
+        form.refresh_previews()
+        qtbot.waitUntil(lambda: "Ines" in _preview_of(form), timeout=30_000)
+        qtbot.wait(300)
+        name = f"editor-{theme}-{size[0]}x{size[1]}"
+        image = taken(editor, folder, name, size)
+        for pane in (
+            window.palette_,
+            desk.canvas,
+            window.inspector_pane,
+            desk.data.timeline,
+            sides.input,
+            sides.output,
+        ):
+            assert colours(image, part(editor, pane)) > 20, pane
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_run_that_failed_and_the_welcome_page(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, theme: str
+) -> None:
+    monkeypatch.setenv("FLOWSTUDIO_DATA", str(tmp_path / "data"))
+    size = SIZES[0]
+    with opened(qtbot, qapp, size) as editor:
+        editor.themes.set("dark" if theme == "dark" else "light")
+        editor.themes.set_reduced_motion(True)
+        editor.window.show_welcome()
+        qtbot.wait(100)
+        taken(editor, folder, f"welcome-{theme}", size)
+        desk = editor.window.open_example(SYNC)
+        desk.workspace.set_value("crm_url", "http://127.0.0.1:9")
+        assert run_to_end(qtbot, desk) == "failed"
+        assert desk.workspace.current_step == "push"
+        qtbot.wait(300)
+        image = taken(editor, folder, f"failed-{theme}", size)
+        assert colours(image, part(editor, desk.data)) > 20
+
+
+def _preview_of(form: QWidget) -> str:
+    from flowstudio.editor.forms.preview import PreviewLine
+
+    return " ".join(line.text() for line in form.findChildren(PreviewLine))
