@@ -101,6 +101,7 @@ class SetConfig(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"change {_field_title(self.path)} of {self.step}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -147,6 +148,7 @@ class ClearConfig(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"clear {_field_title(self.path)} of {self.step}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -171,6 +173,7 @@ class SetStep(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         if self.field == "disabled":
             return f"{'disable' if self.value else 'enable'} {self.step}"
         return f"{'clear' if self.value is None else 'change'} {self.field} of {self.step}"
@@ -228,6 +231,7 @@ class AddStep(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"insert {self.name or self.component.partition('@')[0] or self.step}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -254,6 +258,7 @@ class RemoveStep(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"remove {self.step}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -287,6 +292,7 @@ class RenameStep(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"change id {self.step} to {self.to}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -296,21 +302,18 @@ class RenameStep(_Edit):
             return flow
         _new_id(flow, self.to)
 
-        def new(key: str) -> str:
-            return self.to if key == self.step else key
-
         groups = {
-            key: replace(group, steps=tuple(map(new, group.steps))) if self.step in group.steps else group
+            key: replace(group, steps=tuple(map(self._new, group.steps))) if self.step in group.steps else group
             for key, group in flow.groups.items()
         }
         # A place kept for an unknown id of the new name gives way to the place that the step has.
         places = {key: place for key, place in flow.layout.steps.items() if key != self.to}
         return replace(
             flow,
-            steps={new(key): step for key, step in flow.steps.items()},
-            wires=tuple(replace(w, source=new(w.source), target=new(w.target)) for w in flow.wires),
+            steps={self._new(key): step for key, step in flow.steps.items()},
+            wires=tuple(replace(w, source=self._new(w.source), target=self._new(w.target)) for w in flow.wires),
             groups=groups,
-            layout=replace(flow.layout, steps={new(key): place for key, place in places.items()}),
+            layout=replace(flow.layout, steps={self._new(key): place for key, place in places.items()}),
         )
 
     def touches(self, flow: Flow) -> Touched:
@@ -338,6 +341,7 @@ class AddWire(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"connect {self.wire.source} to {self.wire.target}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -378,6 +382,7 @@ class RemoveWire(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"disconnect {self.wire.source} from {self.wire.target}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -404,6 +409,7 @@ class _SetEntry(_Edit, Generic[T]):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"change {self.noun} {self.name}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -432,6 +438,7 @@ class _RemoveEntry(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"remove {self.noun} {self.name}"
 
     def apply(self, flow: Flow) -> Flow:
@@ -529,6 +536,7 @@ class SetFlow(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         return f"change {self.field} of the flow"
 
     def apply(self, flow: Flow) -> Flow:
@@ -564,6 +572,7 @@ class Move(_Edit):
 
     @property
     def title(self) -> str:
+        """What undo shows."""
         counts = (("step", len(self.steps)), ("note", len(self.notes)), ("group", len(self.groups)))
         if len(self.steps) == 1 and not (self.notes or self.groups):
             return f"move {next(iter(self.steps))}"

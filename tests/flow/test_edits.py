@@ -231,6 +231,10 @@ def test_an_edit_is_json_and_back(document):
     assert edit.title
 
 
+def test_several_edits_need_no_title():
+    assert edit_from_document({"edit": "Several", "edits": []}) == Several("several changes", ())
+
+
 @pytest.mark.parametrize(
     ("document", "faults"),
     [
