@@ -20,6 +20,7 @@ from flowstudio.plan.state import RunState, Token
 from flowstudio.sdk.outcome import Drop, Outcome, Reply, Sleep, Stop, To, Wait
 from flowstudio.sdk.shapes import Collect, Items, Loop, Merge, Split
 from flowstudio.trace.events import AttemptFailed, Effected, Event, Failure, Logged, VisitFailed, VisitFinished, iso
+from flowstudio.trace.redact import MASK
 
 if TYPE_CHECKING:
     from flowstudio.httpclient import Request, Response
@@ -409,10 +410,14 @@ def _wait(retry: Retry, attempt: int, error: Exception, chance: random.Random) -
 
 
 def _shown_request(request: Request) -> dict[str, Json]:
-    """A request before its login is added: what the ledger shows."""
+    """A request before its login is added: what the ledger shows. A login in the address itself is masked."""
+    address = str(request.url)
+    if request.url.userinfo:
+        scheme, _, rest = address.partition("://")
+        address = f"{scheme}://{MASK}@{rest.partition('@')[2]}"
     return {
         "method": request.method,
-        "url": str(request.url),
+        "url": address,
         "headers": dict(request.headers),
         "body": _shown_body(request.content, request.headers.get("content-type", "")),
     }

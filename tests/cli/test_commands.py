@@ -286,3 +286,13 @@ def test_a_secret_is_nowhere(call: Run, tmp_path: Path, monkeypatch: pytest.Monk
     printed = call("run", EXAMPLE, "--payload", '{"active": true, "orders": [{"qty": 1, "price": 500}]}', *given)
     assert printed.status == 0
     assert "tok-3f9a77b1c2" not in printed.out + printed.err + trace.read_text()
+
+
+def test_a_login_in_an_address_is_masked_in_the_trace(call: Run, tmp_path: Path) -> None:
+    file = edited(tmp_path, lambda document: document["steps"]["push"].pop("retry"))
+    trace = tmp_path / "trace.jsonl"
+    dead = "crm_url=http://user:secretpw@127.0.0.1:9/x"
+    printed = call("run", file, "--payload", f"@{SAMPLE}", "--set", dead, "--trace", str(trace))
+    assert printed.status == 1
+    assert "•••@127.0.0.1:9/x/customers" in trace.read_text()
+    assert "secretpw" not in printed.out + printed.err + trace.read_text()
