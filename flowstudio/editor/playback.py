@@ -134,6 +134,10 @@ class Playback(QObject):
         self.duration_ms: float | None = None
         self.flow: Flow | None = None
         """The flow as it was when the run began."""
+        self.begun_at: float | None = None
+        """When the first visit started, seconds since the epoch: where the timeline begins."""
+        self.ended_at: float | None = None
+        """When the last visit known so far started or ended."""
         self._places: dict[int, int] = {}
         self._steps: dict[str, _StepRecord] = {}
         self._lines: dict[int, list[int]] = {}
@@ -214,7 +218,7 @@ class Playback(QObject):
 
     def steps(self) -> list[str]:
         """The steps that can take part in the run: visited ones in order of their first visit, then the others."""
-        visited = dict.fromkeys(visit["step"] for visit in self.visits)
+        visited = (step for step, record in self._steps.items() if record.visits)
         rest = (step for step in self.flow.steps if step in self._reachable) if self.flow is not None else ()
         return list(dict.fromkeys((*visited, *rest)))
 
@@ -253,6 +257,8 @@ class Playback(QObject):
         self.started_at = None
         self.duration_ms = None
         self.flow = None
+        self.begun_at = None
+        self.ended_at = None
         self._places = {}
         self._steps = {}
         self._lines = {}
@@ -273,6 +279,7 @@ class Playback(QObject):
             record.count(self.visits[place], -1)
             self.visits[place] = visit
         record.count(visit, 1)
+        self._measure(visit)
         if visit["status"] == "failed":
             record.message = _message(visit.get("error"))
         if self.paused is not None and record.paused:
@@ -310,17 +317,19 @@ class Playback(QObject):
         self._set_status(_ENDS.get(str(params.get("status")), "failed"))
         self.flush()
 
+    def _measure(self, visit: Mapping[str, Any]) -> None:
+        """Stretches the run's time over a visit."""
+        started = visit.get("started_at")
+        if started is None:
+            return
+        begin, end = float(started), float(started) + float(visit.get("duration_ms") or 0.0) / 1000
+        self.begun_at = begin if self.begun_at is None else min(self.begun_at, begin)
+        self.ended_at = end if self.ended_at is None else max(self.ended_at, end)
+
     def _measured(self) -> float:
         """From the first visit's start to the last one's end, or to now where no visit was told."""
-        ends = [
-            float(visit["started_at"]) + float(visit.get("duration_ms") or 0.0) / 1000
-            for visit in self.visits
-            if visit.get("started_at") is not None
-        ]
-        if ends:
-            return (
-                max(ends) - min(float(v["started_at"]) for v in self.visits if v.get("started_at") is not None)
-            ) * 1000
+        if self.begun_at is not None and self.ended_at is not None:
+            return (self.ended_at - self.begun_at) * 1000
         return (time.time() - self.started_at) * 1000 if self.started_at is not None else 0.0
 
     def _record(self, step: str) -> _StepRecord:

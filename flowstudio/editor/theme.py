@@ -2,15 +2,15 @@
 
 Widgets ask for a look by a dynamic property (`widget.setProperty("kind", "primary")`), never by a colour of their own:
 
-    QPushButton   kind = primary | run | go-on | danger | ghost | figure | offer | link; segment = true (inside a segmented QFrame)
-    QToolButton   rail, mini (24 × 24) = true
-    QFrame        segmented, card, overlay, toolbox = true; rule = h | v; banner = err | warn | run | accent
+    QPushButton   kind = primary | run | go-on | danger | ghost | figure | offer | link; segment (inside a segmented QFrame), small = true
+    QToolButton   rail, mini (24 × 24), bare = true
+    QFrame        segmented, card, overlay, toolbox = true; card = panel; rule = h | v; banner = err | warn | run | accent
     QWidget       pane = app | panel | raised | canvas (a subclass of QWidget needs WA_StyledBackground too)
     QLabel        type = title | heading | label | hint | small | tiny | figure | display
                   tone = muted | faint | accent | ok | err | warn | run; chip = neutral | accent | ok | err | warn | run
                   key = true (a key cap)
     fields        invalid, search, compact, flat = true. A style sheet cannot indent a spin box's text: lineEdit().setTextMargins
-                  (8, 0, 0, 0) does
+                  (8, 0, 0, 0) does. bare = true | caption | title: a frame around it draws border and focus
     QCheckBox     switch = true
     QTabBar       documents = true
 

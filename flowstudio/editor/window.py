@@ -223,6 +223,7 @@ class EditorWindow(QMainWindow):
         for key, by in (("Ctrl+Alt+Left", -1), ("Ctrl+Alt+Right", 1)):
             QShortcut(QKeySequence(key), self, lambda by=by: self._with(lambda desk: desk.data.go_visit(by)))
         self.toolbar.menu_asked.connect(self._open_menu)
+        self.toolbar.run_asked.connect(self._run_pressed)
         self.toolbar.sample_asked.connect(self._open_samples)
         self.rail.page_chosen.connect(lambda _: self._show_front())
         self.rail.settings_asked.connect(self.open_settings)
@@ -595,6 +596,24 @@ class EditorWindow(QMainWindow):
     def _open_menu(self, button: Any) -> None:
         menu = toolbar.main_menu(self.actions_, self._recent_menu(), self)
         menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
+
+    def _run_pressed(self, button: Any) -> None:
+        """Runs; with several triggers a person says which one."""
+        desk = self._front
+        triggers = desk.running.triggers() if desk is not None else []
+        if desk is None or len(triggers) < 2:
+            self.actions_["run"].trigger()
+            return
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        registry, flow, theme = self._shared.registry, desk.document.flow, self._shared.themes.current
+        for trigger in triggers:
+            spec = registry.spec(flow.steps[trigger].component)
+            icon = theme.icon(spec.icon, theme.category(spec.category), 16)
+            menu.addAction(icon, f"Run from {flow.title_of(trigger)}").triggered.connect(
+                lambda _=False, trigger=trigger: desk.running.run(trigger)
+            )
         menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
     def _recent_menu(self) -> QMenu:

@@ -34,7 +34,6 @@ _CANVAS_KEYS = (
     ("F", "Frame the selection"),
     ("Home", "Frame all"),
     ("Enter", "Settings of the step"),
-    ("F6", "Next pane"),
     ("F7", "Next change"),
 )
 
@@ -71,6 +70,7 @@ class Question(QDialog):
             row.addWidget(button)
             self.buttons[answer] = button
         column.addLayout(row)
+        self.buttons[answers[0]].setFocus()
 
     def _give(self, answer: str) -> None:
         self.answer = answer

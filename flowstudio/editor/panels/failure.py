@@ -37,13 +37,13 @@ def status_text(status: int) -> str:
 
 
 def tell(error: Mapping[str, Any] | None) -> Told:
-    """An engine's error in words: its first sentence is what happened, the others say why and what to do."""
+    """An engine's error in words: its first sentence is what happened, the last what to do, those between why."""
     if not error:
         return Told("The step failed without a reason.")
     message = str(error.get("message") or error.get("type") or "The step failed.").strip()
     parts = _sentences(message)
     what, rest = parts[0], parts[1:]
-    remedy = rest.pop() if len(rest) > 1 else ""
+    remedy = rest.pop() if rest else ""
     attempts = error.get("attempts") or 1
     if attempts > 1:
         rest.append(f"It was tried {attempts} times.")

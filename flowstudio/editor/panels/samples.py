@@ -8,8 +8,19 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QMenu, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+    QWidgetAction,
+)
 
+from flowstudio.editor.panels.controls import text_label
 from flowstudio.editor.theme import Themes, set_look
 from flowstudio.editor.workspace import NO_SAMPLE, Sample
 from flowstudio.errors import FileError
@@ -43,16 +54,25 @@ def sample_menu(
         action.triggered.connect(lambda: choose(sample))
         group.addAction(action)
 
+    def head(words: str) -> None:
+        # A style sheet takes the words of a menu's own sections away.
+        label = text_label(words, "label")
+        label.setContentsMargins(12, 6, 12, 3)
+        action = QWidgetAction(menu)
+        action.setDefaultWidget(label)
+        action.setEnabled(False)
+        menu.addAction(action)
+
     if beside:
-        menu.addSection("Beside the flow")
+        head("Beside the flow")
         for sample in beside:
             offer(sample, sample.title)
     if captured:
-        menu.addSection("Captured requests")
+        head("Captured requests")
         for sample in captured:
             offer(sample, sample.title)
     if chosen.kind == "edited":
-        menu.addSection("Edited")
+        head("Edited")
         offer(chosen, chosen.title)
     menu.addSeparator()
     offer(NO_SAMPLE, "No sample (null)")

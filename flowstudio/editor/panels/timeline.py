@@ -55,6 +55,8 @@ class Role(IntEnum):
 
 def duration_text(ms: float) -> str:
     """A duration as people read it: `0.4 ms`, `184 ms`, `2.35 s`, `3 min 20 s`."""
+    if ms < 0.1:
+        return "< 0.1 ms"
     if ms < 1:
         return f"{ms:.1f} ms"
     if ms < 1000:
@@ -74,6 +76,13 @@ def tick_step(span_ms: float, ticks: int = 4) -> float:
     while magnitude * 10 <= rough:
         magnitude *= 10
     return next((magnitude * factor for factor in (1, 2, 2.5, 5) if magnitude * factor >= rough), magnitude * 10)
+
+
+def tick_text(ms: float) -> str:
+    """What stands beside a tick: round numbers without noughts behind the point."""
+    if ms == 0:
+        return "0"
+    return f"{ms:g} ms" if ms < 1000 else f"{ms / 1000:g} s"
 
 
 class TimelineModel(QAbstractListModel):
@@ -124,14 +133,20 @@ class TimelineModel(QAbstractListModel):
     def bars(self, step: str) -> list[tuple[float, float, str]]:
         """The visits of a step as (start, length, status), in milliseconds from the run's begin."""
         places = self._playback.visits_of(step)
-        visits = [self._playback.visits[place] for place in places]
-        timed = [visit for visit in visits if visit.get("started_at") is not None]
-        if len(timed) > _MOST_BARS:
-            failed = any(visit["status"] == "failed" for visit in timed)
-            start = self._since(timed[0])
-            end = max(self._since(visit) + float(visit.get("duration_ms") or 0) for visit in (timed[0], timed[-1]))
+        if len(places) > _MOST_BARS:
+            first, last = (self._playback.visits[place] for place in (places[0], places[-1]))
+            if first.get("started_at") is None or last.get("started_at") is None:
+                return []
+            start = self._since(first)
+            end = max(self._since(visit) + self._length(visit) for visit in (first, last))
+            failed = self._playback.state_of(step).failed > 0
             return [(start, end - start, "failed" if failed else "succeeded")]
-        return [(self._since(visit), self._length(visit), visit["status"]) for visit in timed]
+        visits = (self._playback.visits[place] for place in places)
+        return [
+            (self._since(visit), self._length(visit), visit["status"])
+            for visit in visits
+            if visit.get("started_at") is not None
+        ]
 
     def _since(self, visit: dict[str, Any]) -> float:
         return (float(visit["started_at"]) - self.begin) * 1000
@@ -154,16 +169,12 @@ class TimelineModel(QAbstractListModel):
             self.dataChanged.emit(self.index(0), self.index(len(self._steps) - 1), [])
 
     def _measure(self) -> None:
-        visits = [visit for visit in self._playback.visits if visit.get("started_at") is not None]
-        if not visits:
+        playback = self._playback
+        if playback.begun_at is None or playback.ended_at is None:
             self.begin, self.span_ms = 0.0, 1.0
             return
-        self.begin = min(float(visit["started_at"]) for visit in visits)
-        self.span_ms = max(
-            1.0,
-            self._playback.duration_ms or 0.0,
-            max(self._since(visit) + float(visit.get("duration_ms") or 0.0) for visit in visits),
-        )
+        self.begin = playback.begun_at
+        self.span_ms = max(1.0, playback.duration_ms or 0.0, (playback.ended_at - playback.begun_at) * 1000)
 
 
 def figures(state: StepState) -> str:
@@ -290,7 +301,7 @@ class TimelineScale(QWidget):
         for moment in scale.ticks():
             x = round(scale.x(moment)) - 2
             painter.fillRect(QRect(x, 0, 1, self.height()), theme.color("line"))
-            label = "0" if moment == 0 else duration_text(moment)
+            label = tick_text(moment)
             width = metrics.horizontalAdvance(label)
             if x + 5 > last and x + 5 + width < self.width() - 8:
                 painter.setPen(QPen(theme.color("text3")))

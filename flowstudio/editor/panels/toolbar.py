@@ -27,6 +27,8 @@ class Toolbar(Pane):
 
     menu_asked = Signal(object)
     """The main menu is wanted below this widget."""
+    run_asked = Signal(object)
+    """Run was pressed; with several triggers their menu is wanted below this widget."""
     sample_asked = Signal(object)
     """The sample picker is wanted below this widget."""
 
@@ -57,7 +59,7 @@ class Toolbar(Pane):
         middle.setSpacing(4)
         self.run = TextButton(themes, "Run", icon="play-fill", kind="run", color="accentText")
         self.run.setFixedSize(RUN_WIDTH, 32)
-        self.run.clicked.connect(lambda: actions["run"].trigger())
+        self.run.clicked.connect(lambda: self.run_asked.emit(self.run))
         self.restart = self._button("arrow-counter-clockwise", "restart")
         self.stop = self._button("stop-fill", "stop")
         self.sample = TextButton(themes, "No sample", icon="flask")

@@ -52,6 +52,7 @@ class Welcome(Pane):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(self._bar(actions))
+        outer.addWidget(rule("h", self))
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -151,10 +152,7 @@ class Welcome(Pane):
     def _bar(self, actions: Actions) -> QWidget:
         bar = Pane("panel", self)
         bar.setFixedHeight(52)
-        column = QVBoxLayout(bar)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        row = QHBoxLayout()
+        row = QHBoxLayout(bar)
         row.setContentsMargins(18, 0, 14, 0)
         row.setSpacing(8)
         row.addWidget(text_label("FlowStudio", "heading"))
@@ -164,8 +162,6 @@ class Welcome(Pane):
             button.setToolTip(actions[command].text())
             button.clicked.connect(actions[command].trigger)
             row.addWidget(button)
-        column.addLayout(row, 1)
-        column.addWidget(rule("h", bar))
         return bar
 
 
@@ -190,7 +186,7 @@ class ExampleCard(QFrame):
         self, example: ExampleFlow, registry: Registry, themes: Themes, *, first: bool, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setProperty("card", True)
+        self.setProperty("card", "panel")
         self.setMinimumHeight(_CARD)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 16)
@@ -241,7 +237,7 @@ class OfferCard(QFrame):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setProperty("card", True)
+        self.setProperty("card", "panel")
         self.setMinimumHeight(_CARD)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 16)

@@ -68,13 +68,15 @@ def themes(qtbot: QtBot) -> Themes:
 
 @pytest.mark.parametrize(
     ("ms", "text"),
-    [(0.04, "0.0 ms"), (0.8, "0.8 ms"), (184.2, "184 ms"), (2_350, "2.35 s"), (200_000, "3 min 20 s")],
+    [(0.04, "< 0.1 ms"), (0.8, "0.8 ms"), (184.2, "184 ms"), (2_350, "2.35 s"), (200_000, "3 min 20 s")],
 )
 def test_a_duration_in_words(ms: float, text: str) -> None:
     assert duration_text(ms) == text
 
 
-@pytest.mark.parametrize(("span", "step"), [(616, 200), (997, 250), (204, 100), (3, 1), (0.02, 0.005), (90_000, 25_000)])
+@pytest.mark.parametrize(
+    ("span", "step"), [(616, 200), (997, 250), (204, 100), (3, 1), (0.02, 0.005), (90_000, 25_000)]
+)
 def test_ticks_are_round(span: float, step: float) -> None:
     assert tick_step(span) == pytest.approx(step)
 
