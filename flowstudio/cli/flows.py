@@ -7,9 +7,9 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -35,21 +35,15 @@ from flowstudio.sdk.registry import Registry
 from flowstudio.trace.events import AttemptFailed, Event, Logged
 from flowstudio.trace.payloads import canonical
 
+if TYPE_CHECKING:
+    from flowstudio.templates.instance import Bound, Instance
+    from flowstudio.templates.version import Version
+
 Json = Any
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document")]
 PayloadOption = Annotated[str | None, typer.Option("--payload", metavar="JSON|@FILE|-", help="The payload; - reads it")]
 VarsOption = Annotated[str | None, typer.Option("--vars", metavar="@FILE", help="Values of variables, or a customer")]
-
-
-@dataclass
-class Given:
-    """What a command line gives a run beside the flow."""
-
-    variables: dict[str, Json] = field(default_factory=dict)
-    logins: dict[str, dict[str, str]] = field(default_factory=dict)
-    customer: dict[str, Json] | None = None
-    overrides: Sequence[Json] = ()
 
 
 def run(
@@ -71,26 +65,25 @@ def run(
 
     Example: flowstudio run customer-sync.flow.json --payload @order.json --set min_total=50
     """
-    begun = time.perf_counter()
-    flow, origin = _flow_or_template(file)
-    given = _given(flow, vars, set or (), secret or ())
-    flow = _overridden(flow, given)
+    from flowstudio.templates.instance import bind
+
+    version, origin = _version_of(file)
+    instance = _instance(version.flow, vars, set or (), secret or ())
     try:
-        return _run(flow, origin, trigger, payload, meta, given, trace, json, begun)
+        bound = bind(version, instance)
+        return _run(bound, origin, trigger, payload, meta, trace, json)
     except InvalidInputError as error:
         return refused(in_file(error.problems, file), json)
 
 
 def _run(
-    flow: Flow,
+    given: Bound,
     origin: Path | None,
     trigger: str | None,
     payload: str | None,
     meta: str | None,
-    given: Given,
     trace: str | None,
     json: bool,
-    begun: float,
 ) -> int:
     from flowstudio.engine.runner import Result, Runner, starting_step
     from flowstudio.plan.compile import compile_flow
@@ -98,7 +91,7 @@ def _run(
     from flowstudio.sdk.message import Message
 
     registry = Registry.from_entry_points()
-    plan = compile_flow(flow, registry)
+    plan = compile_flow(given.flow, registry)
     start = starting_step(plan, trigger)
     told: Json = ABSENT if payload is None else _json_argument(payload, "--payload")
     if told is ABSENT and origin is not None:
@@ -111,7 +104,7 @@ def _run(
         file: IO[bytes] | None = None
         try:
             async with launched(
-                plan, registry, variables=given.variables, logins=given.logins, customer=given.customer
+                plan, registry, variables=given.values, logins=given.connections, customer=given.customer
             ) as bound:
                 if trace is not None:
                     file = _trace_file(trace)
@@ -173,42 +166,59 @@ def _trace_file(path: str) -> IO[bytes]:
         raise StoreError(f"the trace cannot be written to {path}: {error.strerror}; choose another place") from None
 
 
-def _flow_or_template(file: str) -> tuple[Flow, Path | None]:
-    """The flow of a file, and where its samples lie beside it (a template has none)."""
+def _version_of(file: str) -> tuple[Version, Path | None]:
+    """What a file holds, a flow as if it had just been published, and where its samples lie (a template has none)."""
+    from flowstudio.templates.version import Version, read_template
+
     document = read_json(file)
     kind = document.get("format") if isinstance(document, dict) else None
     if isinstance(kind, str) and kind.startswith("flowstudio/template@"):
-        from flowstudio.templates.version import read_template
+        return read_template(file), None
+    flow = flow_from_document(document, file)
+    return Version({"id": flow.id}, flow), Path(file)
 
-        return read_template(file).flow, None
-    return flow_from_document(document, file), Path(file)
 
-
-def _given(flow: Flow, values: str | None, single: Sequence[str], secrets: Sequence[str]) -> Given:
-    given = Given()
-    if values is not None:
-        _read_values(given, _json_argument(values, "--vars"))
+def _instance(flow: Flow, values: str | None, single: Sequence[str], secrets: Sequence[str]) -> Instance:
+    """What the command line says of the customer: `--vars`, over it `--set` and `--secret`."""
     from flowstudio.flow.values import read_value
+    from flowstudio.templates.instance import Instance, instance_from_document, unknown
 
+    told = Instance() if values is None else instance_from_document(_json_argument(values, "--vars"), flow)
+    given = dict(told.values)
+    logins = {slot: _resolved(slot, login) for slot, login in told.connections.items()}
     for assignment in single:
         name, equals, text = assignment.partition("=")
         if not equals:
             wrong(f"--set {assignment} gives no value", remedy="write --set NAME=VALUE", field=name)
-        variable = flow.variables.get(name)
-        if variable is None:
-            known = ", ".join(flow.variables) or "none"
-            wrong(f"the flow has no variable {name!r}", f"its variables are: {known}", "correct the name", name)
-        given.variables[name] = read_value(name, variable, text)
+        if name not in flow.variables:
+            raise InvalidInputError(unknown("variable", name, flow.variables, ("variables", name)))
+        given[name] = read_value(name, flow.variables[name], text)
     for assignment in secrets:
-        slot, fieldname, source = _secret_argument(assignment)
-        if source not in os.environ:
-            wrong(f"the environment has no {source}", f"--secret {slot}.{fieldname} reads it", f"export {source}=…")
-        given.logins.setdefault(slot, {})[fieldname] = os.environ[source]
-    for slot in given.logins:
-        if slot not in flow.connections:
-            known = ", ".join(flow.connections) or "none"
-            wrong(f"the flow has no connection {slot!r}", f"its connections are: {known}", "correct the name", slot)
-    return given
+        slot, part, source = _secret_argument(assignment)
+        logins.setdefault(slot, {})[part] = _from_environment(source, f"--secret {slot}.{part}")
+    return replace(told, values=given, connections=logins)
+
+
+def _resolved(slot: str, login: Mapping[str, Json]) -> dict[str, Json]:
+    """A login whose fields `env:NAME` and `file:PATH` are read; anything else is the value."""
+    fields: dict[str, Json] = {}
+    for part, value in login.items():
+        kind, _, place = value.partition(":") if isinstance(value, str) else ("", "", "")
+        if kind == "env":
+            value = _from_environment(place, f"{slot}.{part}")
+        elif kind == "file":
+            try:
+                value = Path(place).read_text().rstrip("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                wrong(f"{place} cannot be read", f"{slot}.{part} reads it: {error}", "correct the path")
+        fields[part] = value
+    return fields
+
+
+def _from_environment(name: str, reader: str) -> str:
+    if name not in os.environ:
+        wrong(f"the environment has no {name}", f"{reader} reads it", f"export {name}=…")
+    return os.environ[name]
 
 
 def _secret_argument(assignment: str) -> tuple[str, str, str]:
@@ -217,48 +227,6 @@ def _secret_argument(assignment: str) -> tuple[str, str, str]:
     if not (equals and dot and slot and fieldname and source):
         wrong(f"--secret {assignment} is incomplete", remedy="write --secret CONNECTION.FIELD=ENVIRONMENT_VARIABLE")
     return slot, fieldname, source
-
-
-def _read_values(given: Given, document: Json) -> None:
-    """A plain object of values, or one entry of a customers file."""
-    if not isinstance(document, Mapping):
-        wrong("--vars is no object", remedy='give a file such as {"crm_url": "https://…"}')
-    if isinstance(document.get("customer"), str) and isinstance(document.get("values", {}), Mapping):
-        given.variables.update(document.get("values", {}))
-        given.customer = {"id": document["customer"], "name": document.get("name", document["customer"])}
-        given.overrides = document.get("overrides", ())
-        for slot, login in document.get("connections", {}).items():
-            given.logins[slot] = {name: _resolved(value, slot, name) for name, value in login.items()}
-        return
-    values = dict(document)
-    customer = values.pop("$customer", None)
-    if customer is not None:
-        given.customer = dict(customer) if isinstance(customer, Mapping) else {"id": str(customer)}
-    given.variables.update(values)
-
-
-def _resolved(value: str, slot: str, name: str) -> str:
-    """A login's field: `env:NAME` and `file:PATH` are read, anything else is the value."""
-    kind, colon, place = value.partition(":")
-    if colon and kind == "env":
-        if place not in os.environ:
-            wrong(f"the environment has no {place}", f"{slot}.{name} reads it", f"export {place}=…", f"{slot}.{name}")
-        return os.environ[place]
-    if colon and kind == "file":
-        try:
-            return Path(place).read_text().rstrip("\n")
-        except OSError as error:
-            wrong(f"{place} cannot be read", f"{slot}.{name} reads it: {error.strerror}", "correct the path")
-    return value
-
-
-def _overridden(flow: Flow, given: Given) -> Flow:
-    """The flow with a customer's overrides."""
-    if not given.overrides:
-        return flow
-    from flowstudio.flow.edits import Several, edit_from_document
-
-    return Several("Overrides", tuple(edit_from_document(each) for each in given.overrides)).apply(flow)
 
 
 def _json_argument(text: str, option: str) -> Json:
@@ -292,7 +260,7 @@ def validate(
     found: list[Problem] = []
     for file in files:
         try:
-            flow, _ = _flow_or_template(file)
+            flow = _version_of(file)[0].flow
         except InvalidInputError as error:
             found += in_file(error.problems, file)
         else:
@@ -316,14 +284,13 @@ def evaluate(
     Example: flowstudio eval '$sum(lines.price)' --payload @order.json
     """
     from flowstudio.expressions.language import VisitClock, compile_expression
+    from flowstudio.templates.instance import Instance, instance_from_document
 
-    given = Given()
-    if vars is not None:
-        _read_values(given, _json_argument(vars, "--vars"))
+    given = Instance() if vars is None else instance_from_document(_json_argument(vars, "--vars"))
     told = MISSING if payload is None else _json_argument(payload, "--payload")
-    names: dict[str, Json] = {"vars": given.variables, "meta": {}, "steps": {}}
+    names: dict[str, Json] = {"vars": dict(given.values), "meta": {}, "steps": {}}
     if given.customer is not None:
-        names["customer"] = given.customer
+        names["customer"] = {"id": given.customer, "name": given.name or given.customer}
     try:
         value = compile_expression(expression).evaluate(told, names, VisitClock(time.time(), time.time_ns()))
     except ExpressionError as error:
@@ -374,8 +341,8 @@ def diff(
 
 
 def _side(file: str) -> Flow:
-    flow, origin = _flow_or_template(file)
-    return flow if origin is None else read_flow(origin, arranged=False).flow
+    version, origin = _version_of(file)
+    return version.flow if origin is None else read_flow(origin, arranged=False).flow
 
 
 def export(

@@ -8,39 +8,31 @@ from typing import Any
 
 from flowstudio.engine.bound import BoundPlan, Values
 from flowstudio.errors import BindError, Problem
-from flowstudio.flow.model import ABSENT, Flow
-from flowstudio.flow.values import check_value, is_demo
+from flowstudio.flow.model import Flow
+from flowstudio.flow.values import is_demo
 from flowstudio.plan.plan import Plan
 from flowstudio.sdk.registry import Registry
+from flowstudio.templates.instance import Instance, Need, bind_flow
 
 Json = Any
 
 
-def checked_values(flow: Flow, given: Mapping[str, Json]) -> dict[str, Json]:
-    """The given values of a flow's variables; BindError names every one that does not fit or is not declared."""
-    problems: list[Problem] = []
-    values: dict[str, Json] = {}
-    for name, value in given.items():
-        variable = flow.variables.get(name)
-        if variable is None:
-            known = ", ".join(flow.variables) or "none"
-            problems.append(
-                Problem(
-                    f"the flow has no variable {name!r}",
-                    why=f"its variables are: {known}",
-                    remedy="correct the name, or add the variable to the flow",
-                    field=name,
-                    path=("variables", name),
-                )
-            )
-            continue
-        problem = check_value(name, variable, value)
-        if problem is not None:
-            problems.append(problem)
-        values[name] = value
-    if problems:
-        raise BindError(problems)
-    return values
+def fitting(flow: Flow, variables: Mapping[str, Json], logins: Mapping[str, Mapping[str, Json]]) -> dict[str, Json]:
+    """The values of a flow's variables, defaults among them; BindError names all that is wrong or missing."""
+    bound = bind_flow(flow, Instance(values=variables, connections=logins))
+    if bound.needs:
+        raise BindError(map(_missing, bound.needs))
+    return dict(bound.values)
+
+
+def _missing(need: Need) -> Problem:
+    if need.kind == "variable":
+        what, why = f"the variable {need.name} has no value", "it is required and has no default"
+        remedy = f"give it one: --set {need.name}=VALUE, or in the values file"
+    else:
+        what, why = f"the connection {need.name} has no login", "it is required"
+        remedy = f"give it one: --secret {need.name}.FIELD=ENVIRONMENT_VARIABLE, or in the values file"
+    return Problem(what, why, remedy, field=need.name, path=(f"{need.kind}s", need.name))
 
 
 @asynccontextmanager
@@ -54,8 +46,8 @@ async def launched(
     instance: Mapping[str, Json] | None = None,
 ) -> AsyncIterator[BoundPlan]:
     """A plan bound to these values, with a demo target where a value asks for one; all of it ends with the block."""
-    values = checked_values(plan.flow, variables or {})
-    asked = {name: value for name, value in _with_defaults(plan.flow, values).items() if is_demo(value)}
+    values = fitting(plan.flow, variables or {}, logins or {})
+    asked = {name: value for name, value in values.items() if is_demo(value)}
     if not asked:
         bound = BoundPlan(plan, Values(values, logins or {}, customer, instance), registry)
         try:
@@ -72,8 +64,3 @@ async def launched(
             yield bound
         finally:
             await bound.close()
-
-
-def _with_defaults(flow: Flow, values: Mapping[str, Json]) -> dict[str, Json]:
-    defaults = {name: variable.default for name, variable in flow.variables.items() if variable.default is not ABSENT}
-    return {**defaults, **{name: value for name, value in values.items() if value is not None}}
