@@ -62,7 +62,7 @@ def evaluate(source: str, payload: Json, bound: Mapping[str, Json], clock: Visit
     if guard.busy:
         # A payload whose own code evaluates an expression cannot happen: JSON has no code.
         raise RefusedError("", "an evaluation is under way in this thread")
-    text, constants = _with_exact_numbers(source)
+    text, constants = _adapted(source, payload)
     bindings = JsonataBindings()
     for name, value in (*bound.items(), *constants.items()):
         bindings.bind_value(name, value)
@@ -71,7 +71,7 @@ def evaluate(source: str, payload: Json, bound: Mapping[str, Json], clock: Visit
     try:
         entry = _loaded(text)
         sys.setrecursionlimit(max(frames, _FRAMES))
-        context.begin_evaluation(_NO_BINDINGS, bindings, int(limits.seconds * 1000) + 1, _nested)
+        context.begin_evaluation(_NO_BINDINGS, bindings, int(limits.seconds * 3000) + 1, _nested)
         try:
             value = entry(NOTHING if payload is MISSING else payload)
             return _result(guard, value)
@@ -85,7 +85,7 @@ def evaluate(source: str, payload: Json, bound: Mapping[str, Json], clock: Visit
         raise RefusedError("D1001", str(error)) from error
     except MemoryError as error:
         raise StoppedError("it needs too much memory") from error
-    except StoppedError:
+    except (StoppedError, RefusedError):
         raise
     except Exception as error:
         raise RefusedError("", str(error)) from error
@@ -97,7 +97,7 @@ def evaluate(source: str, payload: Json, bound: Mapping[str, Json], clock: Visit
 def check(source: str) -> None:
     """RefusedError when the expression is none, with the engine's code and words."""
     try:
-        _code(_with_exact_numbers(source)[0])
+        _code(_adapted(source, MISSING)[0])
     except JsonataError as error:
         raise _refused(error) from error
 
@@ -218,27 +218,39 @@ def _nested(source: str, focus: Any, own: dict[str, Any] | None = None) -> Any:
         context.end_evaluation()
 
 
-def _with_exact_numbers(source: str) -> tuple[str, dict[str, int]]:
-    """The source with variables for the whole numbers that a float cannot hold, and their values."""
-    numbers = large_numbers(source)
-    if not numbers:
-        return source, {}
+def _adapted(source: str, payload: Json) -> tuple[str, dict[str, Json]]:
+    """The source as the library must be given it, and what that names.
+
+    Whole numbers that a float cannot hold become variables. So does `$$` as a later step of a path: the library takes
+    the payload even where the path before it leads nowhere.
+    """
+    root = tree.parse(source)
+    edits = [(node.start, node.end, f"$exact_{node.start}") for node in large_numbers(root)]
+    bound: dict[str, Json] = {f"exact_{node.start}": node.value for node in large_numbers(root)}
+    for path in tree.nodes(root):
+        for step in path.steps[1:] if isinstance(path, tree.Path) else ():
+            inner = step
+            while isinstance(inner, (tree.Filter, tree.Keep)) or (
+                isinstance(inner, tree.Block) and len(inner.items) == 1
+            ):
+                inner = inner.items[0] if isinstance(inner, tree.Block) else inner.target
+            if isinstance(inner, tree.Variable) and inner.name == "$":
+                edits.append((inner.start, inner.end, "($payload_)"))
+                if payload is not MISSING:
+                    bound["payload_"] = payload
     parts: list[str] = []
-    constants: dict[str, int] = {}
     place = 0
-    for number in numbers:
-        name = f"exact_{number.start}"
-        constants[name] = int(number.value)  # type: ignore[arg-type]
-        parts += [source[place : number.start], f"${name}"]
-        place = number.end
-    return "".join([*parts, source[place:]]), constants
+    for start, end, text in sorted(edits):
+        parts += [source[place:start], text]
+        place = end
+    return "".join([*parts, source[place:]]), bound
 
 
-def large_numbers(source: str) -> list[tree.Literal]:
-    """The whole numbers in a source that a float cannot hold."""
+def large_numbers(root: tree.Node) -> list[tree.Literal]:
+    """The whole numbers in a tree that a float cannot hold."""
     return [
         node
-        for node in tree.nodes(tree.parse(source))
+        for node in tree.nodes(root)
         if isinstance(node, tree.Literal) and type(node.value) is int and abs(node.value) > 1 << 53
     ]
 
@@ -246,7 +258,7 @@ def large_numbers(source: str) -> list[tree.Literal]:
 class _Guard:
     """Watches one evaluation of its thread: time, the size of each value, all that is made."""
 
-    __slots__ = ("_kept", "_left", "_limits", "_sizes", "busy", "clock", "foreign", "until")
+    __slots__ = ("_began", "_kept", "_last", "_left", "_limits", "_sizes", "busy", "clock", "foreign", "until")
 
     def __init__(self) -> None:
         self.busy = False
@@ -254,6 +266,8 @@ class _Guard:
         """Whether something was made that is not of JSON's own types."""
         self.clock: VisitClock | None = None
         self.until = 0.0
+        self._last = 0.0
+        self._began = 0.0
         self._left = 0
         self._limits = SMALL
         self._sizes: dict[int, int] = {}
@@ -265,6 +279,8 @@ class _Guard:
         self.foreign = False
         self._limits = limits
         self.until = time.monotonic() + limits.seconds
+        self._last = self.until + 2 * limits.seconds
+        self._began = time.thread_time()
         self._left = limits.allocations
 
     def end(self) -> None:
@@ -276,20 +292,25 @@ class _Guard:
     def tick(self) -> None:
         """Stops an evaluation whose time is up."""
         if time.monotonic() > self.until:
-            raise self.late()
+            self.is_late()
 
-    def late(self) -> StoppedError:
-        """What an evaluation is told whose time is up."""
-        return StoppedError("it took too long", "D1012")
+    def is_late(self) -> None:
+        """Stops an evaluation, unless it had to wait for others that the machine works on, and has time left."""
+        left = self._limits.seconds - (time.thread_time() - self._began)
+        now = time.monotonic()
+        if left <= 0 or now > self._last:
+            raise StoppedError("it took too long", "D1012")
+        self.until = min(now + left, self._last)
 
     @property
     def seconds_left(self) -> float:
+        """How long an operation may take that is not watched."""
         return self.until - time.monotonic()
 
     def time(self) -> VisitClock:
         """The visit's clock."""
         if self.clock is None:
-            raise _RuntimeEvaluationError("", NO_CLOCK)
+            raise RefusedError("", NO_CLOCK)
         return self.clock
 
     def spend(self, units: int) -> None:
@@ -388,7 +409,7 @@ def _watched(guard: _Guard, function: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(*arguments: Any) -> Any:
         if monotonic() > guard.until:
-            raise guard.late()
+            guard.is_late()
         result = function(*arguments)
         kind = result.__class__
         if kind is str:
@@ -419,7 +440,7 @@ def _counted(guard: _Guard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         def call(*given: Any) -> Any:
             nonlocal total
             if monotonic() > guard.until:
-                raise guard.late()
+                guard.is_late()
             result = function(*given)
             if isinstance(result, list):
                 total += len(result)
@@ -806,11 +827,9 @@ class _Watched:
 
     def search(self, text: str, place: int = 0) -> Any:
         """The first match from a place on."""
-        left = self._guard.seconds_left
-        if left <= 0:
-            raise StoppedError("it took too long", "D1012")
+        self._guard.tick()
         try:
-            return self._pattern.search(text, place, timeout=left)
+            return self._pattern.search(text, place, timeout=self._guard.seconds_left)
         except TimeoutError:
             raise StoppedError("a regular expression took too long", "D1012") from None
 

@@ -24,6 +24,7 @@ Size = dict[tuple[int, ...], float]
 """A polynomial: what is multiplied -> the factor. Contexts are numbered from 0 up, what is read from -1 down."""
 
 _TERMS: Final = 200
+_STEPS: Final = 5_000
 _DEGREE: Final = 8
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
 
@@ -100,7 +101,7 @@ def bound_of(root: tree.Node) -> Bound | None:
     walker = _Walker()
     try:
         walker.note(walker.size(root))
-    except _UnboundedError:
+    except (_UnboundedError, RecursionError):
         return None
     terms = tuple((factor, tuple(-1 - each for each in term)) for term, factor in walker.total.items())
     return Bound(tuple(walker.reads), terms)
@@ -150,8 +151,17 @@ def _scaled(size: Size, factor: float) -> Size:
     return {term: value * factor for term, value in size.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A function with a name: where it was made, which variables it saw there."""
+
+    node: tree.Lambda
+    context: Size | None
+    own: dict[str, Size]
+
+
 class _Walker:
-    """Goes through a tree once, adding up what each part that makes values can make."""
+    """Goes through a tree, adding up what each part that makes values can make; through a function at every call."""
 
     def __init__(self) -> None:
         self.reads: dict[Read, int] = {}
@@ -161,6 +171,11 @@ class _Walker:
         self.context: Size | None = None
         """The context's size; None while it is the payload itself."""
         self.own: dict[str, Size] = {}
+        self.functions: dict[str, _Function] = {}
+        self.running: list[tree.Lambda] = []
+        self.steps = 0
+        self.above: list[Size] = []
+        """What the paths that are open went through: where `%` may lead."""
         self.texts: set[int] = set()
         """The contexts that stand for a text that is being gathered."""
 
@@ -214,6 +229,9 @@ class _Walker:
         return self.payload(()) if self.context is None else self.context
 
     def size(self, node: tree.Node) -> Size:
+        self.steps += 1
+        if self.steps > _STEPS:
+            raise _UnboundedError
         if isinstance(node, tree.Literal):
             return _number(1 + len(node.value) / 16) if isinstance(node.value, str) else _ONE
         if isinstance(node, tree.Regex):
@@ -226,6 +244,8 @@ class _Walker:
             return self.here()
         if isinstance(node, tree.Descendant):
             return self.made(_times(self.here(), self.here()))
+        if isinstance(node, tree.Parent):
+            return _sum(self.above)
         if isinstance(node, tree.Path):
             return self.path(node)
         if isinstance(node, tree.Filter):
@@ -242,10 +262,8 @@ class _Walker:
             for term in node.terms:
                 self.each(target, lambda item, term=term: self.within(item, term))  # type: ignore[misc]
             return self.made(target)
-        if isinstance(node, tree.Position):
-            target = self.size(node.target)
-            self.own = {**self.own, node.variable.name: _NUMBER}
-            return self.made(target)
+        if isinstance(node, (tree.Position, tree.Focus)):
+            return self.bound(self.size(node.target), self.here(), node)
         if isinstance(node, tree.Group):
             return self.group(self.size(node.target), node.pairs)
         if isinstance(node, tree.Object):
@@ -270,8 +288,13 @@ class _Walker:
         if isinstance(node, tree.Block):
             return self.block(node)
         if isinstance(node, tree.Assignment):
+            if isinstance(node.value, tree.Lambda):
+                self.own = {key: value for key, value in self.own.items() if key != node.variable.name}
+                function = _Function(node.value, self.context, self.own)
+                self.functions = {**self.functions, node.variable.name: function}
+                return _ONE
             size = self.size(node.value)
-            self.own = {**self.own, node.variable.name: size}
+            self.assign(node.variable.name, size)
             return size
         if isinstance(node, tree.Condition):
             values: list[Size] = []
@@ -287,7 +310,7 @@ class _Walker:
             return self.call(node, ())
         if isinstance(node, tree.Apply):
             return self.apply(node)
-        # Functions that are values, transforms, parents and joins: too many ways to grow.
+        # Functions that are values, transforms and joins: too many ways to grow.
         raise _UnboundedError
 
     def is_text(self, term: tuple[int, ...]) -> bool:
@@ -304,12 +327,14 @@ class _Walker:
             return self.payload(fields) if self.context is None else self.context
         if node.name in self.own:
             return self.own[node.name]
+        if node.name in self.functions:
+            raise _UnboundedError
         if node.name in FUNCTIONS and node.name != "error":
             raise _UnboundedError
         return self.read(node.name, tuple(map(field_name, fields)))
 
     def path(self, node: tree.Path) -> Size:
-        before = self.own
+        before, functions = self.own, self.functions
         head = node.steps[0]
         rest = node.steps[1:]
         # A path that begins at something that is there before the evaluation: weighed as it is, as far as it is plain.
@@ -327,9 +352,13 @@ class _Walker:
                 size = self.read(root, (*names, indexed), element=True)
             else:
                 size = self.read(root, names)
+        depth = len(self.above)
+        self.above.append(_sum((self.here(), size)) if _has_parent(node) else _NONE)
         for step in rest:
             size = self.step(size, step)
-        self.own = before
+            self.above.append(size)
+        del self.above[depth:]
+        self.own, self.functions = before, functions
         return size
 
     def root(self, head: tree.Node) -> str | None:
@@ -337,12 +366,28 @@ class _Walker:
         if isinstance(head, tree.Variable):
             if head.name == "$" or (head.name == "" and self.context is None):
                 return ""
-            if head.name == "" or head.name in self.own or (head.name in FUNCTIONS and head.name != "error"):
+            if head.name == "" or not self.is_outside(head.name):
                 return None
             return head.name
         if self.context is not None:
             return None
         return "" if isinstance(head, tree.Name) or self.indexed(head) is not None else None
+
+    def is_outside(self, name: str) -> bool:
+        """Whether a variable is bound by nobody in the expression, and no function."""
+        return name not in self.own and name not in self.functions and (name == "error" or name not in FUNCTIONS)
+
+    def is_built_in(self, node: tree.Node | None) -> bool:
+        """Whether a variable is one of the language's own functions."""
+        if not isinstance(node, tree.Variable) or node.name not in FUNCTIONS:
+            return False
+        return node.name not in self.own and node.name not in self.functions
+
+    def function_of(self, node: tree.Node | None) -> _Function | None:
+        """The function that is written there, or named."""
+        if isinstance(node, tree.Lambda):
+            return _Function(node, self.context, self.own)
+        return self.functions.get(node.name) if isinstance(node, tree.Variable) else None
 
     def indexed(self, step: tree.Node) -> str | None:
         """The field of a step that takes one element of it by number; None for other steps."""
@@ -366,10 +411,8 @@ class _Walker:
             return target
         if isinstance(step, tree.Keep):
             return self.step(before, step.target)
-        if isinstance(step, tree.Position):
-            target = self.step(before, step.target)
-            self.own = {**self.own, step.variable.name: _NUMBER}
-            return self.made(target)
+        if isinstance(step, (tree.Position, tree.Focus)):
+            return self.bound(self.step(before, step.target), before, step)
         if isinstance(step, tree.Group):
             return self.group(self.step(before, step.target), step.pairs)
         if isinstance(step, tree.Sort):
@@ -378,6 +421,19 @@ class _Walker:
                 self.each(target, lambda item, term=term: self.within(item, term))  # type: ignore[misc]
             return self.made(target)
         return self.made(self.each(before, lambda item: self.within(item, step)))
+
+    def bound(self, target: Size, before: Size, node: tree.Position | tree.Focus) -> Size:
+        """A step that binds a variable; after `@` the path stands again where it stood before, once for each value."""
+        if isinstance(node, tree.Position):
+            self.assign(node.variable.name, _NUMBER)
+            return self.made(target)
+        self.assign(node.variable.name, target)
+        return self.made(_times(target, before))
+
+    def assign(self, name: str, size: Size) -> None:
+        self.own = {**self.own, name: size}
+        if name in self.functions:
+            self.functions = {key: value for key, value in self.functions.items() if key != name}
 
     def group(self, target: Size, pairs: tuple[tuple[tree.Node, tree.Node], ...]) -> Size:
         def body(item: Size) -> Size:
@@ -394,11 +450,11 @@ class _Walker:
         return self.made(_number(1.0 + max(0, last - first + 1)))
 
     def block(self, node: tree.Block) -> Size:
-        before = self.own
+        before, functions = self.own, self.functions
         size: Size = _ONE
         for item in node.items:
             size = self.size(item)
-        self.own = before
+        self.own, self.functions = before, functions
         return size
 
     def apply(self, node: tree.Apply) -> Size:
@@ -406,8 +462,10 @@ class _Walker:
         for link in node.links[1:]:
             if isinstance(link, tree.Call):
                 size = self.call(link, (size,))
-            elif isinstance(link, tree.Variable) and link.name in FUNCTIONS and link.name not in self.own:
+            elif isinstance(link, tree.Variable) and self.is_built_in(link):
                 size = self.function(link.name, (size,), (None,))
+            elif (named := self.function_of(link)) is not None:
+                size = self.called(named, (size,))
             elif isinstance(link, tree.Regex):
                 size = self.function("match", (size, _ONE), (None, link))
             else:
@@ -416,16 +474,19 @@ class _Walker:
 
     def call(self, node: tree.Call, given: tuple[Size, ...]) -> Size:
         function = node.function
-        if not isinstance(function, tree.Variable) or function.name not in FUNCTIONS or function.name in self.own:
-            raise _UnboundedError
         nodes: list[tree.Node | None] = [None] * len(given)
         sizes = list(given)
+        named = self.function_of(function)
         for argument in node.arguments:
             nodes.append(argument)
-            is_function = isinstance(argument, (tree.Lambda, tree.Regex)) or (
-                isinstance(argument, tree.Variable) and argument.name in FUNCTIONS and argument.name not in self.own
-            )
+            is_function = isinstance(argument, tree.Regex) or self.is_built_in(argument)
+            if not is_function and self.function_of(argument) is not None:
+                is_function = named is None
             sizes.append(_ONE if is_function else self.size(argument))
+        if named is not None:
+            return self.called(named, tuple(sizes))
+        if not isinstance(function, tree.Variable) or not self.is_built_in(function):
+            raise _UnboundedError
         return self.function(function.name, tuple(sizes), tuple(nodes))
 
     def function(self, name: str, sizes: tuple[Size, ...], nodes: tuple[tree.Node | None, ...]) -> Size:
@@ -460,7 +521,7 @@ class _Walker:
             groups = sum(node.pattern.count("(") for node in nodes if isinstance(node, tree.Regex))
             return self.made(_scaled(first, 160.0 + 32 * groups))
         if name == "replace":
-            if len(nodes) < 3 or isinstance(nodes[2], tree.Lambda):
+            if len(nodes) < 3 or self.function_of(nodes[2]) is not None or self.is_built_in(nodes[2]):
                 raise _UnboundedError
             return self.made(_scaled(_times(first, _sum((_ONE, sizes[2]))), 16))
         if name == "append":
@@ -483,30 +544,29 @@ class _Walker:
             if name in ("sort", "single") and len(nodes) == 1:
                 return self.made(first)
             raise _UnboundedError
-        if isinstance(callback, tree.Lambda):
+        function = self.function_of(callback)
+        if function is not None:
+            by_key = name in ("each", "sift", "sort")
             produced = self.made(
-                self.each(
-                    first,
-                    lambda item: self.called(
-                        callback, (item, item if name in ("each", "sift", "sort") else _NUMBER, first)
-                    ),
-                )
+                self.each(first, lambda item: self.called(function, (item, item if by_key else _NUMBER, first)))
             )
-        elif isinstance(callback, tree.Variable) and callback.name in _SAFE_CALLBACKS and callback.name not in self.own:
+        elif isinstance(callback, tree.Variable) and self.is_built_in(callback) and callback.name in _SAFE_CALLBACKS:
             produced = self.made(_scaled(first, 16))
         else:
             raise _UnboundedError
         return produced if name in ("map", "each") else self.made(first)
 
     def reduce(self, sizes: tuple[Size, ...], nodes: tuple[tree.Node | None, ...]) -> Size:
-        callback = nodes[1] if len(nodes) > 1 else None
-        if not isinstance(callback, tree.Lambda):
+        callback = self.function_of(nodes[1]) if len(nodes) > 1 else None
+        if callback is None or len(sizes) < 3:
+            # Without a value to begin with, the fast engine gives null for an empty list, where there is nothing.
             raise _UnboundedError
         items = sizes[0]
-        start = _sum((items, sizes[2])) if len(sizes) > 2 else items
+        start = _sum((items, sizes[2]))
         held = len(self.largest)
         self.largest.append(_NONE)
-        if isinstance(callback.body, tree.Chain) and "&" in callback.body.operators:
+        body_node = callback.node.body
+        if isinstance(body_node, tree.Chain) and "&" in body_node.operators:
             self.texts.add(held)
 
         def body(item: Size) -> Size:
@@ -521,18 +581,26 @@ class _Walker:
         self.largest[held] = self.resolved(total)
         return self.made(total)
 
-    def called(self, function: tree.Lambda, arguments: tuple[Size, ...]) -> Size:
-        before = self.own
-        self.own = {
-            **self.own,
-            **{
-                parameter.name: arguments[place] if place < len(arguments) else _ONE
-                for place, parameter in enumerate(function.parameters)
-            },
+    def called(self, function: _Function, arguments: tuple[Size, ...]) -> Size:
+        """What a function gives. It sees the variables of where it was made, which may have been set anew since."""
+        if function.node in self.running:
+            raise _UnboundedError
+        own, context = self.own, self.context
+        seen = {name: _largest((size, own.get(name, _NONE))) for name, size in function.own.items()}
+        given = {
+            parameter.name: arguments[place] if place < len(arguments) else _ONE
+            for place, parameter in enumerate(function.node.parameters)
         }
-        size = self.size(function.body)
-        self.own = before
+        self.own, self.context = {**own, **seen, **given}, function.context
+        self.running.append(function.node)
+        size = self.size(function.node.body)
+        self.running.pop()
+        self.own, self.context = own, context
         return size
+
+
+def _has_parent(node: tree.Node) -> bool:
+    return any(isinstance(part, tree.Parent) for part in tree.nodes(node))
 
 
 def _plain(steps: tuple[tree.Node, ...]) -> tuple[tree.Name, ...]:
