@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from flowstudio.editor.theme import Themes, set_look
+from flowstudio.editor.theme import Themes
 
 SEGMENTS_HEIGHT: Final = 32
 
@@ -24,6 +24,7 @@ class IconButton(QToolButton):
         name: str,
         *,
         side: int = 26,
+        height: int = 0,
         size: int = 16,
         color: str = "text2",
         parent: QWidget | None = None,
@@ -32,11 +33,8 @@ class IconButton(QToolButton):
         self._icon_name, self._size, self._color = icon, size, color
         self._shown = True
         self.setIconSize(QSize(size, size))
-        # The style's own least size would win over a fixed one.
-        inner = side - 2
-        self.setStyleSheet(
-            f"QToolButton {{ min-width: {inner}px; max-width: {inner}px; min-height: {inner}px; max-height: {inner}px; }}"
-        )
+        self.setProperty("bare", "true")
+        self.setFixedSize(side, height or side)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip(name)
         self.setAccessibleName(name)
@@ -74,7 +72,7 @@ class WordButton(QPushButton):
         self._icon_name = icon
         self.setIconSize(QSize(15, 15))
         if ghost:
-            set_look(self, kind="ghost")
+            self.setProperty("kind", "ghost")
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self._themes = themes
         themes.changed.connect(self._dress)

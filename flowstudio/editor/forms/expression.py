@@ -121,8 +121,10 @@ class ExpressionBox(QWidget):
             if error.position is not None:
                 self._own_fault = (error.position + offset, error.position + offset + 1)
             self.line.show_result(Previewed(reason=error.message))
-            self.line.setVisible(True)
-            self.faulted.emit(_sentence(error.message, error.remedy))
+            self.line.setVisible(self.line.value is not MISSING)
+            # Advice with a button says what to do; it need not be said twice.
+            advised = bool(_advice(text, self.input.language))
+            self.faulted.emit(_sentence(error.message, "" if advised else error.remedy))
         else:
             self.faulted.emit("")
             if expression is None:
@@ -140,6 +142,7 @@ class ExpressionBox(QWidget):
         if asked != self._asked or not isValid(self):
             return
         self.line.show_result(result)
+        self.line.setVisible(not result.reason or self.line.value is not MISSING)
         self._show_notes(reason=_sentence(result.reason, result.remedy))
 
     def _typed(self, text: str) -> None:
@@ -441,8 +444,6 @@ class BracedField(Field):
             self._plain = self._with_tab(inner)
         self._column.addWidget(self._plain)
         self._fx: QToolButton | None = None
-        if spec.kind is Kind.STATIC:
-            self._fx = self._fx_button()
         inner.changed.connect(self._inner_changed)
         inner.left.connect(self.left)
         inner.faulted.connect(self.faulted)
@@ -509,6 +510,8 @@ class BracedField(Field):
         self.inner.unfold(key)
 
     def header_tools(self) -> Iterable[QWidget]:
+        if self.spec.kind is Kind.STATIC and self._fx is None:
+            self._fx = self._fx_button()
         own = [] if self._fx is None else [self._fx]
         return [*self.inner.header_tools(), *own]
 
@@ -539,7 +542,7 @@ class BracedField(Field):
         button.setToolTip("Take the value from a variable")
         button.setAccessibleName("Take the value from a variable")
         button.setFixedSize(26, 18)
-        button.setStyleSheet("QToolButton { min-height: 16px; max-height: 16px; min-width: 24px; }")
+        button.setProperty("bare", "true")
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         button.clicked.connect(self._offer_variables)
         return button

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QEnterEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
+from flowstudio.editor.forms.controls import IconButton
 from flowstudio.editor.forms.notes import Note, hint_label
 from flowstudio.editor.forms.surroundings import Surroundings
-from flowstudio.editor.theme import set_look
 from flowstudio.errors import PathKey, Problem
 from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Json
@@ -115,21 +115,25 @@ class Row(QWidget):
         self._fault = ""
         self._problems: tuple[Problem, ...] = ()
         self._notes: list[Note] = []
+        self._tools: list[QWidget] = []
+        self._reset: IconButton | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
-        self._label = QLabel(spec.title)
+        self._label = QLabel(spec.title, self)
         self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._star = QLabel("*")
-        set_look(self._label, type="label")
-        set_look(self._star, type="small", tone="err")
-        self._star.setVisible(spec.required)
-        self._reset = self._tool("arrow-counter-clockwise", "Not set" if spec.default in (None, ABSENT) else "Default")
-        self._reset.clicked.connect(self.reset)
-        self._more = self._tool("dots-three", f"More about {spec.title}")
-        self._more.clicked.connect(self._open_menu)
-        self._tools: list[QWidget] = [*field.header_tools(), self._reset, self._more]
+        self._header = QHBoxLayout()
+        self._header.setContentsMargins(0, 0, 0, 0)
+        self._header.setSpacing(3)
+        self._header.addWidget(self._label)
+        self._label.setVisible(bool(spec.title))
+        if spec.required and spec.title:
+            star = QLabel("*")
+            star.setProperty("type", "small")
+            star.setProperty("tone", "err")
+            self._header.addWidget(star)
+        self._header.addStretch(1)
         self._hint = hint_label(spec.description) if spec.description else None
         if field.inline:
             self._lay_out_inline()
@@ -141,27 +145,13 @@ class Row(QWidget):
         field.menu_opening.connect(self._menu_opens)
         field.set_name(spec.title or spec.name)
         field.set_described(spec.description)
-        self.show_tools()
 
     def _lay_out(self) -> None:
         if self.spec.title:
-            header = QHBoxLayout()
-            header.setContentsMargins(0, 0, 0, 0)
-            header.setSpacing(3)
-            header.addWidget(self._label)
-            header.addWidget(self._star)
-            header.addStretch(1)
-            for tool in self._tools:
-                header.addWidget(tool)
-            holder = QWidget()
-            holder.setLayout(header)
-            holder.setFixedHeight(round(18 * self.around.theme.text_scale))
-            self._column.addWidget(holder)
+            self._label.setProperty("type", "label")
+            self._label.setFixedHeight(round(18 * self.around.theme.text_scale))
+            self._column.addLayout(self._header)
             self._column.addSpacing(4)
-        else:
-            for part in (self._label, self._star, *self._tools):
-                part.setParent(self)
-                part.hide()
         self._column.addWidget(self.field)
         if self._hint is not None:
             self._column.addSpacing(4)
@@ -171,16 +161,8 @@ class Row(QWidget):
         words = QVBoxLayout()
         words.setContentsMargins(0, 0, 0, 0)
         words.setSpacing(1)
-        title = QHBoxLayout()
-        title.setSpacing(3)
-        set_look(self._label, type="")
         self._label.setFont(self.around.theme.font("ui", 12.5, 500))
-        title.addWidget(self._label)
-        title.addWidget(self._star)
-        for tool in self._tools:
-            title.addWidget(tool)
-        title.addStretch(1)
-        words.addLayout(title)
+        words.addLayout(self._header)
         if self._hint is not None:
             words.addWidget(self._hint)
         line = QHBoxLayout()
@@ -190,15 +172,21 @@ class Row(QWidget):
         line.addWidget(self.field, 0, Qt.AlignmentFlag.AlignVCenter)
         self._column.addLayout(line)
 
-    def _tool(self, icon: str, name: str) -> QToolButton:
-        button = QToolButton()
-        button.setIcon(self.around.theme.icon(icon, "text2", 14))
-        button.setToolTip(name)
+    def _make_tools(self) -> None:
+        """Makes the small buttons: when they are first seen, for most never are."""
+        if self._tools:
+            return
+        unset = self.spec.default in (None, ABSENT)
+        self._reset = self._tool("arrow-counter-clockwise", "Not set" if unset else "Default", self.reset)
+        more = self._tool("dots-three", "More", self._open_menu)
+        self._tools = [*self.field.header_tools(), self._reset, more]
+        for tool in self._tools:
+            self._header.addWidget(tool)
+
+    def _tool(self, icon: str, name: str, do: Callable[[], None]) -> IconButton:
+        button = IconButton(self.around.themes, icon, name, side=24, height=18, size=14)
         button.setAccessibleName(f"{self.spec.title}: {name}")
-        button.setFixedSize(24, 18)
-        button.setStyleSheet("QToolButton { min-height: 16px; max-height: 16px; min-width: 22px; }")
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.around.themes.changed.connect(lambda theme, b=button, i=icon: b.setIcon(theme.icon(i, "text2", 14)))
+        button.clicked.connect(lambda: do())
         return button
 
     @property
@@ -212,6 +200,12 @@ class Row(QWidget):
         self.field.show_value(value)
         self.show_tools()
         self._show_notes()
+
+    def hide_hint(self) -> None:
+        """Tells the hint in the label's tooltip alone: where the same fields stand many times."""
+        if self._hint is not None:
+            self._hint.hide()
+            self._label.setToolTip(self.spec.description)
 
     def set_title(self, title: str) -> None:
         """Renames the label."""
@@ -306,7 +300,13 @@ class Row(QWidget):
 
     def _visible_problems(self) -> list[Problem]:
         quiet = self.spec.required and self._stored is ABSENT and not self._touched
-        return [problem for problem in self._problems if not (quiet and problem.severity == "error")]
+        # What the field says of its own text is newer than what a check said of the text before.
+        newer = bool(self._fault)
+        return [
+            problem
+            for problem in self._problems
+            if not (quiet and problem.severity == "error") and not (newer and problem.span is not None)
+        ]
 
     def _show_notes(self) -> None:
         wanted: list[tuple[str, str]] = [("err", self._fault)] if self._fault else []
@@ -330,17 +330,14 @@ class Row(QWidget):
 
     def show_tools(self) -> None:
         """Shows the small buttons while pointer or focus is in the row."""
-        inside = self.underMouse() or self._holds_focus()
-        settable = self._stored is not ABSENT and not self.spec.required
+        inside = bool(self.spec.title) and (self.underMouse() or self._holds_focus())
+        if inside:
+            self._make_tools()
         for tool in self._tools:
-            if not self.spec.title:
-                tool.setVisible(False)
-            elif tool is self._reset:
-                tool.setVisible(inside and settable)
-            elif tool is self._more:
-                tool.setVisible(inside and self.around.row_actions is not None)
-            else:
-                tool.setVisible(inside)
+            tool.setVisible(inside and (tool is not self._reset or self._can_reset()))
+
+    def _can_reset(self) -> bool:
+        return self._stored is not ABSENT and not self.spec.required
 
     def _holds_focus(self) -> bool:
         focused = QApplication.focusWidget()
@@ -358,7 +355,7 @@ class Row(QWidget):
         self._pop_up(event.globalPos())
 
     def _open_menu(self) -> None:
-        self._pop_up(self._more.mapToGlobal(QPoint(0, self._more.height())))
+        self._pop_up(self.mapToGlobal(QPoint(self.width() - 24, 20)))
 
     def _pop_up(self, place: QPoint) -> None:
         menu = self.menu()
@@ -382,7 +379,7 @@ class Row(QWidget):
         self.field.add_actions(menu)
         if self.around.row_actions is not None:
             self.around.row_actions(menu, self)
-        if self._stored is not ABSENT and not self.spec.required and self.spec.title:
+        if self._can_reset() and self.spec.title:
             unset = self.spec.default in (None, ABSENT)
             menu.addAction("Clear" if unset else "Back to the default", self.reset)
 

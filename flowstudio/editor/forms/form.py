@@ -45,6 +45,9 @@ from flowstudio.sdk.spec import FieldSpec, Spec
 MARGIN: Final = 14
 """Pixels between the inspector's border and its fields."""
 
+ADVANCED: Final = "Advanced"
+"""The section at the end, for what most never need."""
+
 _TABS: Final = ("Settings", "Errors & retry", "Notes")
 _NOTE: Final = FieldSpec(
     "note",
@@ -114,6 +117,7 @@ class TitleInput(LineInput):
         super().__init__(parent)
         self._themes = themes
         self._before = ""
+        self.setProperty("bare", "title")
         self.setReadOnly(True)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCursor(Qt.CursorShape.ArrowCursor)
@@ -129,14 +133,14 @@ class TitleInput(LineInput):
         self.setCursor(Qt.CursorShape.IBeamCursor)
         self.setFocus(Qt.FocusReason.OtherFocusReason)
         self.selectAll()
-        self._dress()
+        set_look(self, bare="title")
 
     def finish(self) -> None:
         """Makes it a title again."""
         self.setReadOnly(True)
         self.setCursor(Qt.CursorShape.ArrowCursor)
         self.deselect()
-        self._dress()
+        set_look(self, bare="title")
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if self.isReadOnly():
@@ -162,15 +166,7 @@ class TitleInput(LineInput):
             self.deselect()
 
     def _dress(self, *_: object) -> None:
-        theme = self._themes.current
-        self.setFont(theme.font("ui", 15, 600))
-        editing = not self.isReadOnly()
-        border = theme.hex("accent")
-        self.setStyleSheet(
-            f"QLineEdit {{ background: {theme.hex('field') if editing else 'transparent'};"
-            f" color: {theme.hex('text')}; border: 0;"
-            f" border-bottom: {f'2px solid {border}' if editing else '0'}; border-radius: 0; padding: 0; min-height: 0; }}"
-        )
+        self.setFont(self._themes.current.font("ui", 15, 600))
 
 
 class Header(QWidget):
@@ -272,9 +268,10 @@ class StepForm(QWidget):
         self._spec: Spec | None = None
         self._rows: dict[str, Row] = {}
         self._sections: dict[str, Section] = {}
-        self._members: dict[str, list[Row]] = {}
+        self._members: dict[str, list[FieldSpec]] = {}
         self._open: dict[tuple[str, str], bool] = {}
         self._problems: tuple[Problem, ...] = ()
+        self._faulty: frozenset[str] = frozenset()
         self._leftover: list[Note] = []
         self._config_row: Row | None = None
         self._failure: FailureCard | None = None
@@ -324,8 +321,15 @@ class StepForm(QWidget):
 
     @property
     def rows(self) -> Mapping[str, Row]:
-        """The rows of the settings, by field name."""
+        """The rows of the settings, by field name; those of sections that were never opened are not made yet."""
         return self._rows
+
+    def row(self, name: str) -> Row | None:
+        """The row of a setting; the section that holds it is opened."""
+        for group, members in self._members.items():
+            if any(field.name == name for field in members):
+                self._sections[group].open()
+        return self._rows.get(name)
 
     def show_step(self, step: str | None) -> None:
         """Shows a step; None, or one that is not there, shows nothing."""
@@ -346,7 +350,8 @@ class StepForm(QWidget):
         """Shows under the fields what is wrong with this step; problems of others are passed over."""
         mine = tuple(problem for problem in problems if problem.step == self.around.step)
         self._problems = mine
-        placed: dict[str, list[tuple[Path, Problem]]] = {name: [] for name in self._rows}
+        known = self._spec.fields if self._spec is not None else ()
+        placed: dict[str, list[tuple[Path, Problem]]] = {field.name: [] for field in known}
         beside: dict[str, list[tuple[Path, Problem]]] = {name: [] for name in self.retry.rows}
         leftover: list[Problem] = []
         for problem in mine:
@@ -363,6 +368,9 @@ class StepForm(QWidget):
             row.show_problems(placed[name])
         for name, row in self.retry.rows.items():
             row.show_problems(beside[name])
+        self._faulty = frozenset(
+            name for name, found in placed.items() if any(problem.severity == "error" for _, problem in found)
+        )
         self._show_leftover(leftover)
         self._mark_sections()
 
@@ -396,20 +404,18 @@ class StepForm(QWidget):
             self._retry_page.ensureWidgetVisible(beside, 0, 24)
             return
         self.show_tab(0)
-        row = self._rows.get(str(keys[0])) if keys else next(iter(self._rows.values()), None)
+        row = self.row(str(keys[0])) if keys else next(iter(self._rows.values()), None)
         if row is None:
             return
-        for section, members in self._members.items():
-            if row in members:
-                self._sections[section].open()
         found = row.row_at(keys[1:])
         found.enter()
         self._settings_page.ensureWidgetVisible(found, 0, 24)
 
     def _keys_of(self, dotted: str) -> Path:
         name, _, rest = dotted.partition(".")
-        if name in self._rows:
-            return (name, *self._rows[name].path_of(rest))
+        row = self.row(name)
+        if row is not None:
+            return (name, *row.path_of(rest))
         return tuple(dotted.split(".")) if dotted else ()
 
     def show_tab(self, index: int) -> None:
@@ -479,29 +485,45 @@ class StepForm(QWidget):
             return
         place = 0
         for field in spec.fields:
-            row = make_row(self.around, field)
-            row.changed.connect(lambda path, value, name=field.name: self._changed(name, path, value))
-            row.problems_changed.connect(self._mark_sections)
-            self._rows[field.name] = row
-            group = "Advanced" if field.advanced else field.group
-            if group is None:
-                self._settings.insertWidget(place, row)
-                place += 1
+            group = _group_of(field)
+            if group is not None:
+                self._members.setdefault(group, []).append(field)
                 continue
-            self._members.setdefault(group, []).append(row)
-        for group in sorted(self._members, key=lambda name: name == "Advanced"):
-            # A group in which nothing is set says nothing yet.
-            used = any(row.spec.name in config for row in self._members[group])
+            self._settings.insertWidget(place, self._make_row(field))
+            place += 1
+        for group in sorted(self._members, key=lambda name: name == ADVANCED):
+            # A group in which nothing is set says nothing yet; its rows are made when it is opened.
+            used = any(field.name in config for field in self._members[group])
             section = Section(self.around.themes, group, open_=self._open.get((spec.name, group), used))
             section.folded.connect(lambda on, key=(spec.name, group): self._open.update({key: on}))
-            for row in self._members[group]:
-                section.rows.addWidget(row)
+            section.header.toggled.connect(lambda on, group=group: self._fill(group) if on else None)
             self._sections[group] = section
             self._settings.insertWidget(place, section)
             place += 1
+            if section.is_open:
+                self._fill(group)
         if not spec.fields:
             hint = _wrapped("This step has no settings.", "hint")
             self._settings.insertWidget(0, hint)
+
+    def _make_row(self, field: FieldSpec) -> Row:
+        row = make_row(self.around, field)
+        row.changed.connect(lambda path, value, name=field.name: self._changed(name, path, value))
+        row.problems_changed.connect(self._mark_sections)
+        self._rows[field.name] = row
+        return row
+
+    def _fill(self, group: str) -> None:
+        """Makes the rows of a section that is opened for the first time."""
+        key = self.around.step
+        made = [self._make_row(field) for field in self._members[group] if field.name not in self._rows]
+        for row in made:
+            self._sections[group].rows.addWidget(row)
+            row.show()  # the layout would do it later, and the cursor may be wanted in it now
+            if key is not None and key in self.around.flow.steps:
+                row.show_value(self.around.flow.steps[key].config.get(row.spec.name, ABSENT))
+        if made:
+            self.show_problems(self._problems)
 
     def _refresh(self, flow: Flow) -> None:
         key = self.around.step
@@ -607,8 +629,10 @@ class StepForm(QWidget):
             return problem.path[2:]
         if not problem.field:
             return ()
-        keys = self._keys_of(problem.field)
-        return keys if keys[0] in ("retry", "timeout", "component") else ("config", *keys)
+        name, _, rest = problem.field.partition(".")
+        row = self._rows.get(name)
+        keys: Path = (name, *row.path_of(rest)) if row is not None else (name,)
+        return tuple(problem.field.split(".")) if name in ("retry", "timeout", "component") else ("config", *keys)
 
     def _show_leftover(self, problems: list[Problem]) -> None:
         for note in self._leftover:
@@ -627,7 +651,11 @@ class StepForm(QWidget):
 
     def _mark_sections(self) -> None:
         for group, section in self._sections.items():
-            section.header.set_wrong(any(row.has_problems() for row in self._members[group]))
+            section.header.set_wrong(any(self._is_wrong(field.name) for field in self._members[group]))
+
+    def _is_wrong(self, name: str) -> bool:
+        row = self._rows.get(name)
+        return name in self._faulty if row is None else row.has_problems()
 
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         for widget in (old, new):
@@ -636,6 +664,10 @@ class StepForm(QWidget):
                 if isinstance(here, Row):
                     here.show_tools()
                 here = here.parentWidget()
+
+
+def _group_of(field: FieldSpec) -> str | None:
+    return ADVANCED if field.advanced else field.group
 
 
 def new_page() -> tuple[QScrollArea, QVBoxLayout]:

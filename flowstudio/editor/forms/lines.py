@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -74,7 +74,7 @@ class LineInput(QLineEdit):
         # The input's own two pixels would set its text off from the labels above it.
         self.setTextMargins(-2, 0, -2, 0)
         # It stands in a frame, which draws border and focus.
-        self.setStyleSheet("QLineEdit { background: transparent; border: 0; padding: 0; min-height: 0; }")
+        self.setProperty("bare", "true")
 
     def show_text(self, text: str) -> None:
         """Shows another text; the cursor stays where it was in what both have."""
@@ -157,7 +157,7 @@ class TextInput(QTextEdit):
         self.document().setDocumentMargin(0)
         self.textChanged.connect(self._text_changed)
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
-        self.setStyleSheet("QTextEdit { background: transparent; border: 0; padding: 0; }")
+        self.setProperty("bare", "true")
         self.viewport().setAutoFillBackground(False)
         self._format_blocks()
 
@@ -342,13 +342,3 @@ def without_undo(menu: QMenu) -> QMenu:
     if first is not None and first.isSeparator():
         menu.removeAction(first)
     return menu
-
-
-class WheelGuard(QObject):
-    """Keeps the wheel from changing a field under the pointer that has no focus: the form scrolls instead."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)

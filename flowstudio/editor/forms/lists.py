@@ -234,6 +234,7 @@ class SetField(Field):
 
     def _add(self, option: Json) -> None:
         button = QPushButton(option_text(option))
+        button.setProperty("small", "true")
         button.setCheckable(True)
         button.clicked.connect(self._clicked)
         self._options.append(option)

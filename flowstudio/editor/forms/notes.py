@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from flowstudio.editor.theme import Themes, set_look
+from flowstudio.editor.theme import Themes
 
 Tone = Literal["err", "warn", "ok", "faint", "accent"]
 
@@ -65,12 +65,12 @@ class Note(QWidget):
         self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._label.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-        set_look(self._label, type="hint", **({"tone": tone} if tone in ("err", "warn") else {}))
+        self._label.setProperty("type", "hint")
         column.addWidget(self._label)
         self.button: QPushButton | None = None
         if action:
             self.button = QPushButton(action)
-            set_look(self.button, kind="link")
+            self.button.setProperty("kind", "link")
             self.button.setCursor(Qt.CursorShape.PointingHandCursor)
             self.button.clicked.connect(self.pressed)
             column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
@@ -99,5 +99,6 @@ def hint_label(text: str) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-    set_look(label, type="hint")
+    label.setProperty("type", "small")
+    label.setProperty("tone", "faint")
     return label

@@ -63,6 +63,8 @@ class Entry(QWidget):
         self._column.setSpacing(0)
         if stacked:
             self._frame: Frame | None = None
+            # It is the label of the field below it, until somebody is in it.
+            self.name.setProperty("bare", "caption")
             top = QHBoxLayout()
             top.setContentsMargins(0, 0, 0, 0)
             top.setSpacing(4)
@@ -111,13 +113,6 @@ class Entry(QWidget):
     def _dress(self, *_: object) -> None:
         theme = self._around.theme
         self.name.setFont(theme.font("ui", 12, 500) if self._stacked else theme.font("ui", 13))
-        if self._stacked:
-            # It is the label of the field below it until somebody is in it.
-            self.name.setStyleSheet(
-                "QLineEdit { background: transparent; border: 0; padding: 0; min-height: 0;"
-                f" color: {theme.hex('text2')}; }} QLineEdit:focus {{ color: {theme.hex('text')};"
-                f" border: 0; border-bottom: 2px solid {theme.hex('accent')}; border-radius: 0; padding: 0; min-height: 0; }}"
-            )
 
     def _show_remove(self) -> None:
         # Hidden by being empty, not by being gone: the value beside it must not change its width.

@@ -62,7 +62,10 @@ def _list(around: Surroundings, spec: FieldSpec, part: MakePart, variant: str | 
 
 
 def _card(around: Surroundings, spec: FieldSpec, part: MakePart) -> Row:
-    return Row(around, spec, BracedField(around, spec, GroupField(around, spec, part, indent=False)))
+    group = GroupField(around, spec, part, indent=False)
+    for row in group.rows().values():
+        row.hide_hint()
+    return Row(around, spec, BracedField(around, spec, group))
 
 
 def _connection(around: Surroundings, spec: FieldSpec, part: MakePart, variant: str | None) -> Field:

@@ -210,7 +210,9 @@ class Bench:
     def row(self, name: str) -> Row:
         """A row of the settings; the section that hides it is opened."""
         self.form.focus_field((name,))
-        return self.form.rows[name]
+        row = self.form.row(name)
+        assert row is not None
+        return row
 
     def field(self, name: str) -> Any:
         """The widget of a setting, without the `{{ }}` around it."""

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from flowstudio.editor.forms.choices import ChoiceField, SwitchField
 from flowstudio.editor.forms.code import CodeField, JsonField
 from flowstudio.editor.forms.expression import BracedField, ExpressionField, TextField
-from flowstudio.editor.forms.field import Field
+from flowstudio.editor.forms.field import Field, Row
 from flowstudio.editor.forms.groups import GroupField, UnionField
 from flowstudio.editor.forms.lists import CardsField, ListField, SetField
 from flowstudio.editor.forms.logins import ConnectionField, SecretField
@@ -27,7 +27,7 @@ from flowstudio.flow.model import ABSENT, Flow, Json, Slot, Step
 from flowstudio.sdk.fields import Kind
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import FieldSpec, Spec
-from tests.editor.forms.bench import toys
+from tests.editor.forms.bench import Bench, toys
 from tests.editor.forms.conftest import MakeBench
 
 REGISTRY = Registry.from_entry_points()
@@ -212,6 +212,12 @@ def flow_of(component: str) -> Flow:
     return Flow("f", "F", steps={"s": Step(component)}, connections={"crm": Slot("bearer"), "mail": Slot("basic")})
 
 
+def row_of(bench: Bench, spec: FieldSpec) -> Row:
+    row = bench.form.row(spec.name)
+    assert row is not None
+    return row
+
+
 def holds(spec: Spec, make_bench: MakeBench, registry: Registry) -> None:
     bench = make_bench(flow=flow_of(spec.name), registry=registry)
     assert bench.document.undo_stack.count() == 0
@@ -224,7 +230,7 @@ def holds(spec: Spec, make_bench: MakeBench, registry: Registry) -> None:
         assert same(dict(bench.config), config)
         assert bench.document.undo_stack.count() <= 1  # showing a value changes nothing
         for field in spec.fields:
-            shown = settled(field, standing(bench.form.rows[field.name].field))
+            shown = settled(field, standing(row_of(bench, field).field))
             wanted = settled(field, config.get(field.name, ABSENT))
             assert same(shown, wanted), f"{field.name}: {shown!r} stands where {wanted!r} is stored"
 
@@ -280,6 +286,6 @@ def test_every_input_has_a_name_for_screen_readers(name: str, make_bench: MakeBe
     spec = SPECS[name]
     bench = make_bench(flow=flow_of(name), registry=REGISTRY)
     for field in spec.fields:
-        target = bench.form.rows[field.name].field.focusProxy()
-        holder: QWidget = target if target is not None else bench.form.rows[field.name].field
-        assert holder.accessibleName() or bench.form.rows[field.name].field.accessibleName(), field.name
+        widget = row_of(bench, field).field
+        holder: QWidget = widget.focusProxy() or widget
+        assert holder.accessibleName() or widget.accessibleName(), field.name

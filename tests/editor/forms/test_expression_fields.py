@@ -132,6 +132,7 @@ class TestExpressions:
 
     def test_enter_breaks_the_line_and_the_field_grows(self, bench: Bench) -> None:
         box = bench.field("condition").box
+        settle()
         low = box.frame.height()
         type_into(box.input, "a and\nb and\nc")
         settle()

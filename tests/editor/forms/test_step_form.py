@@ -108,7 +108,7 @@ class TestSections:
         assert not section.is_open
         QTest.mouseClick(section.header, PRESSED)
         assert section.is_open
-        assert bench.form.rows["extra"].isVisibleTo(bench.form)
+        assert bench.form.rows["extra"].isVisibleTo(bench.form)  # made by opening it
 
     def test_a_group_in_which_something_is_set_stands_open(self, make_bench: MakeBench) -> None:
         assert make_bench({"condition": "a"}).form._sections["Rules"].is_open
@@ -347,7 +347,7 @@ class TestMakingAVariable:
         assert any("variable" in action.text() for action in row.menu().actions())
 
     def test_what_is_computed_or_secret_is_no_literal(self, bench: Bench) -> None:
-        spec = {name: row.spec for name, row in bench.form.rows.items()}
+        spec = {spec.name: spec for spec in bench.registry.spec("everything@1").fields}
         assert literal_of(spec["secret"], "x") is ABSENT
         assert literal_of(spec["slot"], "crm") is ABSENT
         assert literal_of(spec["condition"], "broken (") is ABSENT
