@@ -256,6 +256,12 @@ def replace_in(widget: QWidget, text: str) -> None:
     QTest.keyClicks(widget, text)
 
 
+def double_click(widget: QWidget) -> None:
+    """Clicks twice; QTest's own leaves the button down for whoever comes after."""
+    QTest.mouseDClick(widget, Qt.MouseButton.LeftButton)
+    QTest.mouseRelease(widget, Qt.MouseButton.LeftButton)
+
+
 def leave(widget: QWidget) -> None:
     """Takes the focus out of a widget."""
     widget.clearFocus()

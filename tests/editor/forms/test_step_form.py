@@ -12,7 +12,7 @@ from flowstudio.editor.forms.variable import VariablePopup, equal_places, litera
 from flowstudio.errors import Problem
 from flowstudio.flow.edits import AddStep, RemoveStep, RenameStep, SetConfig
 from flowstudio.flow.model import ABSENT, Flow, Step, Variable
-from tests.editor.forms.bench import Bench, leave, replace_in, settle, type_into
+from tests.editor.forms.bench import Bench, double_click, leave, replace_in, settle, type_into
 from tests.editor.forms.conftest import MakeBench
 
 PRESSED = Qt.MouseButton.LeftButton
@@ -44,7 +44,7 @@ class TestHeader:
 
     def test_a_double_click_does_too_and_escape_gives_up(self, bench: Bench) -> None:
         title = bench.form.header.title
-        QTest.mouseDClick(title, PRESSED)
+        double_click(title)
         assert not title.isReadOnly()
         replace_in(title, "Other")
         QTest.keyClick(title, Qt.Key.Key_Escape)

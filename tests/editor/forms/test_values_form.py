@@ -24,7 +24,7 @@ from flowstudio.flow.edits import RemoveVariable, SetConnection, SetVariable
 from flowstudio.flow.model import ABSENT, Flow, Slot, Step, Variable
 from flowstudio.sdk.registry import Registry
 from flowstudio.stores.views import ViewStore
-from tests.editor.forms.bench import Secrets, leave, one_step, replace_in, settle, type_into
+from tests.editor.forms.bench import Secrets, double_click, leave, one_step, replace_in, settle, type_into
 
 PRESSED = Qt.MouseButton.LeftButton
 
@@ -263,7 +263,7 @@ class TestDefinitions:
     def test_the_flow_has_name_description_and_label(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         title = sheet.form.header.title
-        QTest.mouseDClick(title, PRESSED)
+        double_click(title)
         replace_in(title, "Nightly stock")
         QTest.keyClick(title, Qt.Key.Key_Return)
         type_into(sheet.form.about["description"].field.input, "Counts")
