@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -41,6 +42,7 @@ class Redactor:
         self._numbers = tuple(secret for secret in searched if _NUMBER.fullmatch(secret))
         patterns = [pattern for secret in searched for pattern in _patterns(secret)]
         self._pattern = re.compile("|".join(patterns)) if patterns else None
+        self._patterns = patterns
         # A run of letters and digits looks the same however it is escaped: where none of these is, no secret is.
         self._words = _words(part for secret in searched for part in (secret, *_base64_cores(secret)))
         of_short = _words(secret for secret in known if len(secret) < SHORTEST)
@@ -53,6 +55,10 @@ class Redactor:
     def idle(self) -> bool:
         """Whether there is nothing to look for, headers apart."""
         return not self._whole and not self._paths
+
+    @cached_property
+    def _forms(self) -> list[re.Pattern[str]]:
+        return [re.compile(pattern) for pattern in self._patterns]
 
     def text(self, text: str) -> str:
         """A text without the secrets in it; the same object where there are none."""
@@ -98,7 +104,9 @@ class Redactor:
             if found is None:
                 return text
             while found is not None:
-                start, end = found.span()
+                start = found.start()
+                # The longest of all: a plain form finds the beginning of an escaped one, and would leave its rest.
+                end = max(whole.end() for form in self._forms if (whole := form.match(text, start)) is not None)
                 if spans and start < spans[-1][1]:
                     # Two secrets that overlap are masked as one.
                     start, end = spans[-1][0], max(end, spans[-1][1])
@@ -201,15 +209,15 @@ def _may_lead_somewhere(path: Path, body: bytes) -> bool:
 
 
 def _patterns(secret: str) -> list[str]:
-    """Regular expressions for the ways in which a secret may stand in a text, the plain one first."""
+    """Regular expressions for the ways in which a secret may stand in a text."""
     patterns = [re.escape(secret)]
     if not _WORD.fullmatch(secret):
         in_json = [json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)]
         in_url = quote(secret.encode(errors="surrogatepass"), safe="")
-        patterns += [_each(secret, write) for write in (_json_character, _url_character, _xml_character)]
-        # JSON in a form's field, JSON in a text of JSON, an address in an address.
-        patterns += [_each(text, write) for text in in_json for write in (_url_character, _json_character)]
+        # An address in an address, JSON in a form's field, JSON in a text of JSON.
         patterns.append(_each(in_url, _url_character))
+        patterns += [_each(text, write) for text in in_json for write in (_url_character, _json_character)]
+        patterns += [_each(secret, write) for write in (_json_character, _url_character, _xml_character)]
     patterns += [_base64_pattern(data, offset) for data in _encoded(secret) for offset in range(3)]
     return list(dict.fromkeys(patterns))
 

@@ -111,6 +111,7 @@ async def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
         ("br", b"?", "coding"),
         ("zstd", zstandard.compress(b"x"), "coding"),
     ],
+    ids=range(6),
 )
 async def test_an_answer_that_cannot_be_made_plain_is_told(coding: str, body: bytes, reason: str) -> None:
     async with answering(http(200, body, f"Content-Encoding: {coding}\r\n")) as server, HttpClient() as client:
