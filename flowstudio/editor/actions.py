@@ -53,6 +53,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "the webhook's next call becomes the sample",
     ),
     Command("edit_sample", "Edit sample as JSON…", "Run", (), "brackets-curly"),
+    Command("keep_sample", "Keep sample beside the flow", "Run", (), "bookmark-simple", "as NAME.LABEL.sample.json"),
     Command("restart_engine", "Restart the engine", "Run", (), "cpu"),
     Command("palette", "Palette", "View", ("Ctrl+B",), checkable=True),
     Command("data", "Data panel", "View", ("Ctrl+J",), checkable=True),

@@ -97,6 +97,7 @@ class EngineProcess(QObject):
         self._environment = dict(environment or {})
         self._process: QProcess | None = None
         self._ending: list[QProcess] = []
+        self._closed = False
         self._pending: dict[int, _Pending] = {}
         self._waiting: list[tuple[int, bytes]] = []
         self._lines: deque[bytes] = deque()
@@ -114,7 +115,7 @@ class EngineProcess(QObject):
 
     def start(self) -> None:
         """Starts the process if it does not run; `ready` tells when it can be used."""
-        if self._process is not None:
+        if self._process is not None or self._closed:
             return
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
@@ -151,8 +152,9 @@ class EngineProcess(QObject):
         With `timeout_ms`, counted from when it is sent, a process that has not answered by then is killed and started
         again: it hangs.
         """
-        if self.state == "broken":
-            self._answer_later(on_error, EngineError(ENGINE_GONE, self._broken_message()))
+        if self.state == "broken" or self._closed:
+            gone = "The editor is closing." if self._closed else self._broken_message()
+            self._answer_later(on_error, EngineError(ENGINE_GONE, gone), owner)
             return 0
         number = self._next_id
         self._next_id += 1
@@ -191,7 +193,8 @@ class EngineProcess(QObject):
         self.start()
 
     def close(self) -> None:
-        """Ends the process and waits for its end: the end of its input is its signal, then it is killed."""
+        """Ends the process for good and waits for its end: the end of its input is its signal, then it is killed."""
+        self._closed = True
         process = self._process
         self._end("The editor is closing.", kill=False)
         if process is not None:
@@ -363,9 +366,9 @@ class EngineProcess(QObject):
             pending.timer.deleteLater()
             pending.timer = None
 
-    def _answer_later(self, on_error: OnError | None, error: EngineError) -> None:
+    def _answer_later(self, on_error: OnError | None, error: EngineError, owner: QObject | None) -> None:
         if on_error is not None:
-            QTimer.singleShot(0, self, lambda: on_error(error))
+            QTimer.singleShot(0, owner if owner is not None else self, lambda: on_error(error))
 
     def _broken_message(self) -> str:
         last = f" It said: {self._stderr[-1]}" if self._stderr else ""

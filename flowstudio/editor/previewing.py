@@ -26,6 +26,9 @@ from flowstudio.trace.redact import MASK
 GIVE_UP_MS: Final = 300
 """A preview that has not answered by then is given up, and its process replaced."""
 
+WARM_WITHIN_MS: Final = 20_000
+"""How long a new process may take to load."""
+
 _KEPT: Final = 8
 """Payloads at hand: those of the step that is edited and of the steps that it reads."""
 
@@ -50,6 +53,8 @@ class Previewing(QObject):
         self._engine, self._previews = engine, previews
         self._queue: deque[tuple[str, OnResult]] = deque()
         self._busy = False
+        self._warm = False
+        previews.state_changed.connect(self._engine_changed)
         self._fetched: OrderedDict[str, Json] = OrderedDict()
 
     def preview(self, expression: str, on_result: OnResult) -> None:
@@ -63,8 +68,10 @@ class Previewing(QObject):
         if not self._queue:
             self._busy = False
             return
+        if not self._warm:
+            self._warm_up()
+            return
         expression, on_result = self._queue.popleft()
-        self._busy = True
 
         def answer(result: Previewed) -> None:
             on_result(result)
@@ -74,6 +81,27 @@ class Previewing(QObject):
             lambda payload: self._evaluate(expression, payload, answer),
             lambda reason: answer(Previewed(reason=reason) if reason else Previewed(sampled=False)),
         )
+
+    def _warm_up(self) -> None:
+        """Lets a new process load the language first: that takes longer than a preview may."""
+
+        def warm(_: Any) -> None:
+            self._warm = True
+            self._next()
+
+        def cold(_: EngineError) -> None:
+            queue, self._queue = self._queue, deque()
+            self._busy = False
+            for _expression, on_result in queue:
+                on_result(Previewed(reason="The engine for previews does not start"))
+
+        self._previews.request(
+            "evaluate", {"expression": "$string(1)", "payload": None}, warm, cold, timeout_ms=WARM_WITHIN_MS, owner=self
+        )
+
+    def _engine_changed(self, state: str) -> None:
+        if state != "ready":
+            self._warm = False
 
     def _evaluate(self, expression: str, payload: Json, answer: OnResult) -> None:
         self._with_steps(expression, lambda steps: self._ask(expression, payload, steps, answer))

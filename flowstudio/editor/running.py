@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, Signal
@@ -12,8 +14,8 @@ from flowstudio.editor.document import Document
 from flowstudio.editor.engine_process import ENGINE_GONE, EngineError, EngineProcess
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.workspace import NO_SAMPLE, Sample, Workspace, samples_beside
-from flowstudio.errors import FileError, InvalidInputError, Problem
-from flowstudio.flow.files import read_payload
+from flowstudio.errors import FileError, InvalidInputError, Problem, StoreError
+from flowstudio.flow.files import read_payload, sample_path, write_atomically
 from flowstudio.flow.model import Flow
 from flowstudio.runtime.protocol import FLOW_HAS_PROBLEMS, LARGEST_PAYLOAD, RUN_IS_LIVE
 from flowstudio.sdk.registry import Registry
@@ -92,6 +94,32 @@ class Running(QObject):
         """The samples beside the flow's file."""
         several = len(self.triggers()) > 1
         return samples_beside(self._document.samples_path, trigger if several else None, self._document.flow.steps)
+
+    def keep_sample(self) -> Path | None:
+        """Writes the captured or edited sample beside the flow's file and chooses it there; its file."""
+        sample, path = self._workspace.sample, self._document.path
+        if sample is None or sample.kind not in ("captured", "edited"):
+            self.refused.emit(
+                "There is no captured or edited sample to keep. Capture a request or edit a sample first."
+            )
+            return None
+        if path is None:
+            self.refused.emit("The sample lies beside the flow's file, and there is none yet. Save the flow first.")
+            return None
+        words = "".join(sign if sign.isalnum() else " " for sign in sample.title.casefold()).split()
+        label = "-".join(words) or "sample"
+        trigger = sample.trigger if len(self.triggers()) > 1 else None
+        target, number = sample_path(path, trigger, label), 2
+        while target.exists():
+            target, number = sample_path(path, trigger, f"{label}-{number}"), number + 1
+        try:
+            write_atomically(target, json.dumps(sample.payload, ensure_ascii=False, indent=2).encode() + b"\n")
+        except StoreError as error:
+            self.refused.emit(str(error))
+            return None
+        kept = next((each for each in self.samples(sample.trigger) if each.path == target), None)
+        self._workspace.choose_sample(kept)
+        return target
 
     def run(self, trigger: str | None = None) -> None:
         """Runs the flow as it stands, on the sample, with the test values."""

@@ -199,6 +199,7 @@ class EditorWindow(QMainWindow):
             "stop": lambda: self._with(lambda desk: desk.running.stop()),
             "capture": lambda: self._with(lambda desk: desk.running.capture()),
             "edit_sample": self.edit_sample,
+            "keep_sample": self._keep_sample,
             "restart_engine": self._restart_engine,
             "palette": self._toggle_palette,
             "data": self._toggle_data,
@@ -598,6 +599,11 @@ class EditorWindow(QMainWindow):
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
+    def _keep_sample(self) -> None:
+        kept = self._front.running.keep_sample() if self._front is not None else None
+        if kept is not None:
+            self.status.mention(f"Kept as {kept.name}", "ok", "check-circle-fill")
+
     def _run_pressed(self, button: Any) -> None:
         """Runs; with several triggers a person says which one."""
         desk = self._front
@@ -635,7 +641,7 @@ class EditorWindow(QMainWindow):
             desk.workspace.captured,
             desk.running.sample(trigger),
             desk.workspace.choose_sample,
-            [self.actions_["edit_sample"], self.actions_["capture"]],
+            [self.actions_[name] for name in ("edit_sample", "capture", "keep_sample")],
             self,
         )
         menu.aboutToHide.connect(menu.deleteLater)
@@ -670,6 +676,7 @@ class EditorWindow(QMainWindow):
     def _sample_changed(self) -> None:
         if self._front is not None:
             self.toolbar.show_sample(sample_title(self._front.running.sample(self._front.running.trigger())))
+            self._enable()
 
     def _status_changed(self, _: str) -> None:
         desk = self._front
@@ -683,7 +690,13 @@ class EditorWindow(QMainWindow):
 
     def _listening(self, addresses: Any) -> None:
         desk = self._front
-        self.capture.await_at(desk.running.addresses if desk is not None else {})
+        addresses = desk.running.addresses if desk is not None else {}
+        methods = [
+            next(iter(desk.document.flow.steps[step].config.get("methods") or ()), "POST")
+            for step in addresses
+            if desk is not None and step in desk.document.flow.steps
+        ]
+        self.capture.await_at(addresses, str(methods[0]) if methods else "POST")
         self._place_capture()
 
     def _captured(self, sample: Any) -> None:
@@ -720,6 +733,9 @@ class EditorWindow(QMainWindow):
             "restart": desk is not None and desk.playback.status != "idle",
             "stop": live,
             "capture": desk is not None and not live,
+            "keep_sample": desk is not None
+            and desk.workspace.sample is not None
+            and desk.workspace.sample.kind in ("captured", "edited"),
         }
         for name in ("save", "save_as", "export", "close_tab", "find", "edit_sample", "palette", "data", "inspector"):
             possible[name] = desk is not None

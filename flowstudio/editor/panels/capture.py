@@ -21,6 +21,7 @@ class CaptureBar(QFrame):
         super().__init__(parent)
         self._themes = themes
         self._address = ""
+        self._method = "POST"
         self.setProperty("banner", "run")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         layout = QHBoxLayout(self)
@@ -43,8 +44,9 @@ class CaptureBar(QFrame):
         self._dress()
         self.hide()
 
-    def await_at(self, addresses: Mapping[str, str]) -> None:
-        """Shows the addresses, or nothing where there are none."""
+    def await_at(self, addresses: Mapping[str, str], method: str = "POST") -> None:
+        """Shows the addresses, or nothing where there are none; `method` is how the first one wants to be called."""
+        self._method = method
         self._address = next(iter(addresses.values()), "")
         self.setVisible(bool(addresses))
         self._spinner.turn(bool(addresses))
@@ -66,9 +68,12 @@ class CaptureBar(QFrame):
         self._copied(self.copy)
 
     def _copy_curl(self) -> None:
-        QGuiApplication.clipboard().setText(
-            f"curl -X POST {self._address} -H 'Content-Type: application/json' -d '{{\"hello\": \"world\"}}'"
+        body = (
+            ""
+            if self._method in ("GET", "HEAD")
+            else """ -H 'Content-Type: application/json' -d '{"hello": "world"}'"""
         )
+        QGuiApplication.clipboard().setText(f"curl -X {self._method} {self._address}{body}")
         self._copied(self.copy_curl)
 
     def _copied(self, button: TextButton) -> None:
