@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from flowstudio.editor.forms.lines import TextInput, units
+from flowstudio.editor.forms.lines import TextInput, means_switch, units
 from flowstudio.editor.forms.paths import NamedPath, Origins, braces, paths_of
 from flowstudio.editor.theme import Theme, Themes
 
@@ -97,7 +97,7 @@ class ChipInput(TextInput):
     completion_wanted = Signal()
     """Ctrl+Space: whoever can list paths and functions does it at the cursor."""
     switch_wanted = Signal()
-    """Ctrl+E: the field's `fx` tab is meant."""
+    """Ctrl+Shift+E: the field's `fx` tab is meant."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class ChipInput(TextInput):
         if control and event.key() == Qt.Key.Key_Space:
             self.completion_wanted.emit()
             return
-        if control and event.key() == Qt.Key.Key_E:
+        if means_switch(event):
             self.switch_wanted.emit()
             return
         super().keyPressEvent(event)

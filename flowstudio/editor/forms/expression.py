@@ -19,7 +19,7 @@ from flowstudio.editor.forms.notes import Note
 from flowstudio.editor.forms.paths import Origins, braces
 from flowstudio.editor.forms.preview import Previewed, PreviewLine
 from flowstudio.editor.forms.surroundings import Surroundings
-from flowstudio.editor.forms.texts import placeholder
+from flowstudio.editor.forms.texts import VALIDATE_AFTER_MS, placeholder, why_not_address
 from flowstudio.errors import ExpressionError, PathKey
 from flowstudio.expressions.advice import Advice, advise, may_collapse
 from flowstudio.expressions.braces import Brace, braces_of, scan
@@ -43,7 +43,7 @@ class ExpressionBox(QWidget):
     typed = Signal(str)
     left = Signal()
     tab_pressed = Signal()
-    """The `fx` tab was clicked, or Ctrl+E pressed."""
+    """The `fx` tab was clicked, or Ctrl+Shift+E pressed."""
     faulted = Signal(str)
     """Why the text does not compile; nothing once it does."""
 
@@ -62,6 +62,7 @@ class ExpressionBox(QWidget):
         self._notes: list[Note] = []
         self._noted: list[tuple[str, str, str]] = []
         self._own_fault: tuple[int, int] | None = None
+        self._compiles = True
         self._marked: tuple[tuple[int, int], ...] = ()
         self.input: Final = ChipInput(around.themes, language, breaks=breaks, rows=rows)
         self.frame: Final = Frame(around.themes, self.input)
@@ -95,6 +96,11 @@ class ExpressionBox(QWidget):
         """The text as it stands there."""
         return self.input.text()
 
+    @property
+    def compiles(self) -> bool:
+        """Whether the text compiled when it was looked at last."""
+        return self._compiles
+
     def show_text(self, text: str, language: Language | None = None) -> None:
         """Shows another text, which may be of another language."""
         changed = text != self.input.text() or (language is not None and language != self.input.language)
@@ -117,6 +123,7 @@ class ExpressionBox(QWidget):
         text = self.text
         expression, error, offset = _read(text, self.input.language)
         self._own_fault = None
+        self._compiles = error is None
         if error is not None:
             if error.position is not None:
                 self._own_fault = (error.position + offset, error.position + offset + 1)
@@ -328,7 +335,7 @@ class ExpressionField(Field):
     def _show_tab(self) -> None:
         self.box.tab.set_lit(not self.plain, "Abc" if self.plain else "fx")
         told = "a text; click for an expression" if self.plain else "an expression; click for a plain text"
-        self.box.tab.setToolTip(f"This is {told} (Ctrl+E)")
+        self.box.tab.setToolTip(f"This is {told} (Ctrl+Shift+E)")
         self.box.tab.setAccessibleName("Expression" if not self.plain else "Text")
 
     def _typed(self, text: str) -> None:
@@ -383,9 +390,11 @@ class TextField(Field):
         self.box.typed.connect(self._typed)
         self.box.left.connect(self.left)
         self.box.tab_pressed.connect(self._insert_braces)
-        self.box.faulted.connect(self.faulted)
+        self.box.faulted.connect(self._faulted)
         self.box.input.menu_opening.connect(self.menu_opening)
-        self.box.tab.setToolTip("Insert a value (Ctrl+E)")
+        self._timer = QTimer(self, singleShot=True, interval=VALIDATE_AFTER_MS)
+        self._timer.timeout.connect(self._validate)
+        self.box.tab.setToolTip("Insert a value (Ctrl+Shift+E)")
         self.box.tab.setAccessibleName("Insert a value")
         self.box.input.setPlaceholderText(placeholder(spec))
         self._show_tab("")
@@ -398,6 +407,7 @@ class TextField(Field):
         self.box.show_text(shown)
         self.box.input.setPlaceholderText("Empty text" if value == "" else placeholder(self.spec))
         self._show_tab(shown)
+        self._validate()
 
     def set_invalid(self, invalid: bool) -> None:
         self.box.frame.set_invalid(invalid)
@@ -411,8 +421,23 @@ class TextField(Field):
     def _typed(self, text: str) -> None:
         value: Json = text or ABSENT
         self._value = value
+        self._timer.start()
         self._show_tab(text)
         self.changed.emit((), value)
+
+    def _faulted(self, reason: str) -> None:
+        if reason:
+            self.faulted.emit(reason)
+        else:
+            self._validate()
+
+    def _validate(self) -> None:
+        """Looks at an address that is written out; one with values in it is known when a message comes."""
+        self._timer.stop()
+        if "{{" not in self.box.text:
+            self.faulted.emit(why_not_address(self.spec.widget, self.box.text))
+        elif self.box.compiles:
+            self.faulted.emit("")
 
     def _insert_braces(self) -> None:
         chosen = self.box.input.textCursor().selectedText()
@@ -463,7 +488,7 @@ class BracedField(Field):
         if self._box is None:
             self._box = ExpressionBox(self.around, "expression")
             self._box.tab.set_lit(True)
-            self._box.tab.setToolTip("Choose a variable" if self._static else "A fixed value instead (Ctrl+E)")
+            self._box.tab.setToolTip("Choose a variable" if self._static else "A fixed value instead (Ctrl+Shift+E)")
             self._box.tab.setAccessibleName("Expression")
             self._box.typed.connect(self._typed)
             self._box.left.connect(self._box_left)

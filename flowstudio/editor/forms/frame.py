@@ -31,7 +31,7 @@ class Tab(QAbstractButton):
         self._hovered = False
         self.setText("fx")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        # The keyboard reaches it with Ctrl+E from within the field: a stop at every tab would double the way through a form.
+        # The keyboard reaches it with Ctrl+Shift+E from within the field: a stop at every tab would double the way through a form.
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def set_lit(self, lit: bool, text: str = "fx") -> None:

@@ -32,6 +32,12 @@ def belongs_to_document(event: QKeyEvent) -> bool:
     return event.matches(QKeySequence.StandardKey.Undo) or event.matches(QKeySequence.StandardKey.Redo)
 
 
+def means_switch(event: QKeyEvent) -> bool:
+    """Whether a key is that of the `fx` tab: Ctrl+Shift+E."""
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    return event.key() == Qt.Key.Key_E and event.modifiers() == both
+
+
 def units(text: str, index: int) -> int:
     """The place in Qt's text of a place in Python's: Qt counts a character beyond U+FFFF as two."""
     return index + sum(1 for character in text[:index] if character > "\uffff")
@@ -65,7 +71,7 @@ class LineInput(QLineEdit):
     menu_opening = Signal(object)
     """Its context menu (a QMenu) is about to open: more can be added."""
     switch_wanted = Signal()
-    """Ctrl+E: the field's `fx` tab is meant."""
+    """Ctrl+Shift+E: the field's `fx` tab is meant."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,7 +106,7 @@ class LineInput(QLineEdit):
         if belongs_to_document(event):
             event.ignore()
             return
-        if event.key() == Qt.Key.Key_E and event.modifiers() == Qt.KeyboardModifier.ControlModifier:
+        if means_switch(event):
             self.switch_wanted.emit()
             return
         super().keyPressEvent(event)

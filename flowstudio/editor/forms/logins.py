@@ -105,10 +105,12 @@ class LoginBox(QWidget):
             column.addWidget(row)
         if specs:
             note = around.workspace.logins_note
-            words = note if note is not None else "Kept in the system's key ring, never in the flow."
-            self._notes.append(Note(around.themes, "warn" if note is not None else "faint", words))
-        for shown in self._notes:
-            column.addWidget(shown)
+            words = first_sentence(note) if note is not None else "Kept in the system's key ring, never in the flow."
+            shown = Note(around.themes, "warn" if note is not None else "faint", words)
+            shown.setToolTip(note or "")
+            self._notes.append(shown)
+        for each in self._notes:
+            column.addWidget(each)
         around.workspace.logins_changed.connect(self._login_changed)
         around.workspace.restored.connect(self.refresh)
         self.refresh()
@@ -284,6 +286,12 @@ class ConnectionField(Field):
                 self._section.open()
             if self._login is not None and self._login.rows:
                 next(iter(self._login.rows.values())).enter()
+
+
+def first_sentence(text: str) -> str:
+    """What a text says first; how to mend it is told in the tooltip."""
+    head, stop, _ = text.partition(". ")
+    return f"{head}." if stop else text
 
 
 def free_name(wanted: str, taken: Mapping[str, object]) -> str:

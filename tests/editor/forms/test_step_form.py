@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 from flowstudio.editor.forms.form import Failure
 from flowstudio.editor.forms.variable import VariablePopup, equal_places, literal_of, make_variable, type_of
 from flowstudio.errors import Problem
-from flowstudio.flow.edits import AddStep, RemoveStep, RenameStep, SetConfig
-from flowstudio.flow.model import ABSENT, Flow, Step, Variable
+from flowstudio.flow.edits import AddStep, AddWire, RemoveStep, RenameStep, SetConfig
+from flowstudio.flow.model import ABSENT, Flow, Step, Variable, Wire
 from tests.editor.forms.bench import Bench, double_click, leave, replace_in, settle, type_into
 from tests.editor.forms.conftest import MakeBench
 
@@ -81,9 +81,6 @@ class TestErrorsAndRetry:
     def test_it_says_where_a_failure_goes(self, bench: Bench) -> None:
         assert "ends the run as failed" in bench.form.retry._route.text
         bench.document.apply(AddStep("alert", "everything@1", {}, "Tell the team"))
-        from flowstudio.flow.edits import AddWire
-        from flowstudio.flow.model import Wire
-
         bench.document.apply(AddWire(Wire.parse("s:error -> alert")))
         assert bench.form.retry._route.text == "What fails goes on to Tell the team."
 
