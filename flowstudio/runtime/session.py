@@ -104,9 +104,9 @@ class Session:
         return self._payloads
 
     async def _initialize(self, params: protocol.Initialize) -> Json:
-        folder = Path(params.data) if params.data else cache_dir() / "sessions"
         if self._payloads is None:
-            self._payloads = PayloadStore.of_session(folder)
+            own = cache_dir() / "sessions"
+            self._payloads = PayloadStore(Path(params.data)) if params.data else PayloadStore.of_session(own)
         return {"version": __version__, "protocol": 1, "pid": os.getpid()}
 
     async def _evaluate(self, params: protocol.Evaluate) -> Json:
