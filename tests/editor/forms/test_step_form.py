@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
@@ -362,3 +364,21 @@ def test_the_theme_changes_while_a_form_is_open(make_bench: MakeBench) -> None:
     settle()
     assert bench.field("condition").box.frame.height() > 34
     bench.form.grab()
+
+
+@pytest.mark.parametrize("name", ["words", "story", "condition", "code", "count", "many"])
+def test_the_windows_undo_reaches_every_input(make_bench: MakeBench, name: str) -> None:
+    bench = make_bench({name: {"count": 1, "many": "one"}.get(name, "a")})
+    undo = QAction("Undo", bench.form)
+    undo.setShortcut(QKeySequence.StandardKey.Undo)
+    undo.triggered.connect(bench.document.undo_stack.undo)
+    bench.form.addAction(undo)
+    before = dict(bench.config)
+    bench.document.apply(SetConfig("s", (name,), {"count": 2, "many": "two"}.get(name, "ab")))
+    bench.row(name).enter()
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    bench.undo()
+    assert bench.config == before
+    assert QApplication.focusWidget() is focused
+    assert bench.document.undo_stack.index() == 0
