@@ -33,7 +33,7 @@ from jsonata2py.runtime import context, tuples
 from jsonata2py.runtime.values import MISSING as NOTHING
 from jsonata2py.runtime.values import JLambda, JRegex
 
-from flowstudio.expressions import syntax as tree
+from flowstudio.expressions.dialects import PAYLOAD, for_careful
 from flowstudio.expressions.engine import SMALL, Json, Limits, RefusedError, StoppedError, VisitClock
 from flowstudio.expressions.measure import EXACT, NotJsonError, count
 from flowstudio.expressions.nothing import MISSING
@@ -62,14 +62,16 @@ def evaluate(source: str, payload: Json, bound: Mapping[str, Json], clock: Visit
     if guard.busy:
         # A payload whose own code evaluates an expression cannot happen: JSON has no code.
         raise RefusedError("", "an evaluation is under way in this thread")
-    text, constants = _adapted(source, payload)
+    given = for_careful(source)
     bindings = JsonataBindings()
-    for name, value in (*bound.items(), *constants.items()):
+    for name, value in (*bound.items(), *given.numbers):
         bindings.bind_value(name, value)
+    if given.payload and payload is not MISSING:
+        bindings.bind_value(PAYLOAD, payload)
     frames = sys.getrecursionlimit()
     guard.begin(limits, clock)
     try:
-        entry = _loaded(text)
+        entry = _loaded(given.text)
         sys.setrecursionlimit(max(frames, _FRAMES))
         context.begin_evaluation(_NO_BINDINGS, bindings, int(limits.seconds * 3000) + 1, _nested)
         try:
@@ -97,7 +99,7 @@ def evaluate(source: str, payload: Json, bound: Mapping[str, Json], clock: Visit
 def check(source: str) -> None:
     """RefusedError when the expression is none, with the engine's code and words."""
     try:
-        _code(_adapted(source, MISSING)[0])
+        _code(for_careful(source).text)
     except JsonataError as error:
         raise _refused(error) from error
 
@@ -200,15 +202,16 @@ def _code(source: str) -> CodeType:
 def _nested(source: str, focus: Any, own: dict[str, Any] | None = None) -> Any:
     """`$eval`: the same limits go on."""
     try:
-        tree.parse(source)
-        entry = _loaded(source)
+        given = for_careful(source)
+        entry = _loaded(given.text)
     except JsonataCompilationError as error:
         # T1005: it can be read, but calls what is no function.
         code = "D3121" if error.error_code == "T1005" else "D3120"
         raise _RuntimeEvaluationError(code, error.message) from error
     except Exception as error:
         raise _RuntimeEvaluationError("D3120", str(error)) from error
-    bindings = context.bindings_for_nested_eval(own)
+    seen = {**(own or {}), **dict(given.numbers), **({PAYLOAD: focus} if given.payload else {})}
+    bindings = context.bindings_for_nested_eval(seen)
     context.begin_evaluation(_NO_BINDINGS, bindings, 0, _nested)
     try:
         return entry(focus)
@@ -216,43 +219,6 @@ def _nested(source: str, focus: Any, own: dict[str, Any] | None = None) -> Any:
         raise _RuntimeEvaluationError("D3121", str(error.message)) from error
     finally:
         context.end_evaluation()
-
-
-def _adapted(source: str, payload: Json) -> tuple[str, dict[str, Json]]:
-    """The source as the library must be given it, and what that names.
-
-    Whole numbers that a float cannot hold become variables. So does `$$` as a later step of a path: the library takes
-    the payload even where the path before it leads nowhere.
-    """
-    root = tree.parse(source)
-    edits = [(node.start, node.end, f"$exact_{node.start}") for node in large_numbers(root)]
-    bound: dict[str, Json] = {f"exact_{node.start}": node.value for node in large_numbers(root)}
-    for path in tree.nodes(root):
-        for step in path.steps[1:] if isinstance(path, tree.Path) else ():
-            inner = step
-            while isinstance(inner, (tree.Filter, tree.Keep)) or (
-                isinstance(inner, tree.Block) and len(inner.items) == 1
-            ):
-                inner = inner.items[0] if isinstance(inner, tree.Block) else inner.target
-            if isinstance(inner, tree.Variable) and inner.name == "$":
-                edits.append((inner.start, inner.end, "($payload_)"))
-                if payload is not MISSING:
-                    bound["payload_"] = payload
-    parts: list[str] = []
-    place = 0
-    for start, end, text in sorted(edits):
-        parts += [source[place:start], text]
-        place = end
-    return "".join([*parts, source[place:]]), bound
-
-
-def large_numbers(root: tree.Node) -> list[tree.Literal]:
-    """The whole numbers in a tree that a float cannot hold."""
-    return [
-        node
-        for node in tree.nodes(root)
-        if isinstance(node, tree.Literal) and type(node.value) is int and abs(node.value) > 1 << 53
-    ]
 
 
 class _Guard:
@@ -463,15 +429,21 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
             return NOTHING
         guard.tick()
         found: list[Any] = []
+        values, last = 0, NOTHING
         for part in node:
             value = part.get(name, NOTHING) if part.__class__ is dict else field(part, name)
             if value is NOTHING:
                 continue
+            values += 1
+            last = value
             if isinstance(value, list):
                 guard.check_list(len(found) + len(value))
                 found.extend(value)
             else:
                 found.append(value)
+        if values == 1 and isinstance(last, list):
+            # The list of the only element that has one stays as it is, even if it is empty.
+            return last
         result = unwrap(found)
         if result is found:
             guard.spend(4 + len(found))
@@ -730,6 +702,15 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
         guard.made(result)
         return result
 
+    def sorted_list(name: str) -> Callable[..., Any]:
+        function = watched[name]
+
+        def sort(values: Any, *arguments: Any) -> Any:
+            # One value that is no list is a list of one.
+            return function(values if isinstance(values, list) or values is NOTHING else [values], *arguments)
+
+        return sort
+
     def eq(one: Any, other: Any) -> bool:
         return one is not NOTHING and other is not NOTHING and _equal(one, other)
 
@@ -804,6 +785,8 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
         "concat": concat,
         "fn_string": string,
         "fn_distinct": distinct,
+        "fn_sort_comparator": sorted_list("fn_sort_comparator"),
+        "fn_sort_by_ordering_key": sorted_list("fn_sort_by_ordering_key"),
         "eq": eq,
         "ne": ne,
         "in_": in_,

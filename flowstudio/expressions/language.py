@@ -149,7 +149,7 @@ class Expression:
         bound = self._bound_of_size
         if bound is None:
             return False
-        return bound.at([_size(read, payload, names) for read in bound.reads]) <= max(_MOST, 32 * weight)
+        return bound.at([size_of(read, payload, names) for read in bound.reads]) <= max(_MOST, 32 * weight)
 
     def _carefully(self, payload: Json, bound: dict[str, Json] | None, clock: VisitClock | None) -> Json:
         try:
@@ -314,7 +314,7 @@ def _weigh(value: Json, trie: Trie | None) -> int:
     return weight
 
 
-def _size(read: growth.Read, payload: Json, names: Names) -> float:
+def size_of(read: growth.Read, payload: Json, names: Names) -> float:
     """The size of something that is read."""
     value = payload if read.root == "" else names.get(read.root, MISSING)
     element = read.element

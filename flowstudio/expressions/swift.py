@@ -2,7 +2,7 @@
 
 jsonatapy 2.2.13, and what must be known of it: a compiled expression belongs to the thread that made it; nothing and
 null both come back as None, so a None is asked again for its type; None as data means nothing, so a payload of null
-takes the way of JSON text; `$exists($)` is false whatever the context is, `$exists(($))` is right; whole numbers beyond 2^53 are rounded, those beyond 2^63 refused; a panic is no Exception.
+takes the way of JSON text; whole numbers beyond 2^53 are rounded, those beyond 2^63 refused; a panic is no Exception.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 import jsonatapy
 import msgspec
 
-from flowstudio.expressions import syntax as tree
+from flowstudio.expressions.dialects import for_swift
 from flowstudio.expressions.engine import DEPTH, SMALL, Json, Limits, RefusedError, VisitClock
 from flowstudio.expressions.faults import coded
 from flowstudio.expressions.nothing import MISSING
@@ -46,7 +46,7 @@ class Compiled:
     __slots__ = ("_clocked", "_evaluate", "_expression", "_probe", "_source", "clock")
 
     def __init__(self, source: str, clocked: bool) -> None:
-        self._source = _adapted(source)
+        self._source = for_swift(source)
         self._clocked = clocked
         self._expression = _compiled(self._source)
         self._evaluate = self._expression._expr.evaluate
@@ -148,22 +148,6 @@ def regex_fault(source: str) -> str | None:
     except (RefusedError, ValueError) as error:
         return str(error)
     return None
-
-
-def _adapted(source: str) -> str:
-    """The source as this engine must be given it."""
-    if "$exists" not in source:
-        return source
-    contexts = [
-        argument
-        for call in tree.nodes(tree.parse(source))
-        if isinstance(call, tree.Call) and isinstance(call.function, tree.Variable) and call.function.name == "exists"
-        for argument in call.arguments
-        if isinstance(argument, tree.Variable) and argument.name == ""
-    ]
-    for context in reversed(contexts):
-        source = f"{source[: context.start]}($){source[context.end :]}"
-    return source
 
 
 def _compiled(source: str) -> Any:
