@@ -76,6 +76,7 @@ class EditorWindow(QMainWindow):
         self._front: Desk | None = None
         self._inspector_pinned = preferences.flag("inspector_pinned")
         self._inspector_asked = False
+        self._inspector_folded = False
         self._overlaid = False
         self._awake = False
         self.setWindowTitle("FlowStudio")
@@ -153,8 +154,11 @@ class EditorWindow(QMainWindow):
         centre.addWidget(self.tabs)
         self.canvases = QStackedWidget(self.centre)
         centre.addWidget(self.canvases, 1)
-        self.inspector_pane = Pane("panel", self.columns)
-        self.inspector_pane.setMinimumWidth(280)
+        # The inspector lies over the place that the splitter keeps for it, or in a narrow window over the canvas. It never
+        # changes its parent: a style sheet then gives every widget in it the font back that it had at first.
+        self.inspector_place = Pane("panel", self.columns)
+        self.inspector_place.setMinimumWidth(280)
+        self.inspector_pane = Pane("panel", self.upper)
         beside = QHBoxLayout(self.inspector_pane)
         beside.setContentsMargins(0, 0, 0, 0)
         beside.setSpacing(0)
@@ -166,7 +170,7 @@ class EditorWindow(QMainWindow):
         self.pin.setCheckable(True)
         self.pin.setChecked(self._inspector_pinned)
         self.pin.hide()
-        for widget in (self.palette_, self.centre, self.inspector_pane):
+        for widget in (self.palette_, self.centre, self.inspector_place):
             self.columns.addWidget(widget)
         self.columns.setStretchFactor(1, 1)
         self.data_pane = Pane("panel", self.rows)
@@ -245,6 +249,7 @@ class EditorWindow(QMainWindow):
         )
         self.upper.installEventFilter(self)
         self.centre.installEventFilter(self)
+        self.inspector_place.installEventFilter(self)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._focus_changed)
@@ -469,7 +474,7 @@ class EditorWindow(QMainWindow):
         """Opens the settings."""
         sheet = SettingsSheet(self._preferences, self._shared.themes, self)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        sheet.open()
+        sheet.show()
 
     def switch_theme(self) -> None:
         """Dark becomes light and light dark."""
@@ -516,7 +521,7 @@ class EditorWindow(QMainWindow):
         self.pin.setChecked(False)
         self.palette_.show()
         self.data_pane.show()
-        self.inspector_pane.show()
+        self._inspector_folded = False
         self._restore_sizes()
         self._place_inspector()
         self._enable()
@@ -768,7 +773,8 @@ class EditorWindow(QMainWindow):
             if not shown and self._front is not None:
                 self._front.inspector.focus_first()
         else:
-            self.inspector_pane.setVisible(not shown)
+            self._inspector_folded = shown
+            self._place_inspector()
         self._enable()
 
     def _pin_inspector(self, pinned: bool) -> None:
@@ -789,15 +795,15 @@ class EditorWindow(QMainWindow):
         self.palette_.set_compact(narrow)
         if narrow != self._overlaid:
             self._overlaid = narrow
-            if narrow:
-                self.inspector_pane.setParent(self.upper)
-            else:
-                self.columns.addWidget(self.inspector_pane)
-                self.inspector_pane.show()
             self._inspector_edge.setVisible(narrow)
             self._size_panes()
+        self.inspector_place.setVisible(not narrow and not self._inspector_folded)
         if not narrow:
             self.pin.hide()
+            self.inspector_pane.setVisible(not self._inspector_folded)
+            place = self.inspector_place
+            self.inspector_pane.setGeometry(QRect(place.mapTo(self.upper, QPoint(0, 0)), place.size()))
+            self.inspector_pane.raise_()
             return
         desk = self._front
         wanted = desk is not None and (
@@ -844,7 +850,7 @@ class EditorWindow(QMainWindow):
         # Before the first layout a splitter goes by its widgets' hints; afterwards it shares out what it is given in
         # proportion, so the middle must be what is left.
         self.palette_.hint = QSize(palette, 400)
-        self.inspector_pane.hint = QSize(inspector, 400)
+        self.inspector_place.hint = QSize(inspector, 400)
         self.data_pane.hint = QSize(800, data)
         if self.isVisible():
             self.rows.setSizes([max(200, self.rows.height() - data - 1), data])
@@ -865,8 +871,11 @@ class EditorWindow(QMainWindow):
     def _keep_sizes(self) -> None:
         if self._front is not None and self.pages.currentWidget() is self.editor:
             self._preferences.set("rows", self.rows.sizes() if self.data_pane.isVisible() else None)
-            if self.palette_.isVisible() and (self._overlaid or self.inspector_pane.isVisible()):
-                self._preferences.set("columns_narrow" if self._overlaid else "columns", self.columns.sizes())
+            sizes = self.columns.sizes()
+            if self.palette_.isVisible() and self._overlaid:
+                self._preferences.set("columns_narrow", sizes[:2])
+            elif self.palette_.isVisible() and self.inspector_pane.isVisible():
+                self._preferences.set("columns", sizes)
         frame = self.geometry()
         if not (self.isMaximized() or self.isFullScreen()):
             self._preferences.set("window", [frame.x(), frame.y(), frame.width(), frame.height()])
@@ -911,8 +920,8 @@ class EditorWindow(QMainWindow):
             self._front.document.end_series()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
-            if watched is self.upper and self._overlaid:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
+            if watched is self.inspector_place or (watched is self.upper and self._overlaid):
                 self._place_inspector()
             elif watched is self.centre:
                 self._place_capture()

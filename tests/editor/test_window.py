@@ -463,8 +463,9 @@ def test_a_narrow_window_lays_the_inspector_over_the_canvas(qtbot: QtBot, editor
     window.pin.setChecked(True)
     assert window.inspector_pane.isVisible()
     window.resize(NARROW + 100, 900)
-    qtbot.waitUntil(lambda: window.columns.count() == 3)
+    qtbot.waitUntil(lambda: window.inspector_pane.x() > window.centre.geometry().right())
     assert window.inspector_pane.isVisible()
+    assert window.inspector_pane.height() == window.upper.height()
 
 
 def test_sizes_are_kept_and_reset(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
@@ -472,6 +473,7 @@ def test_sizes_are_kept_and_reset(qtbot: QtBot, editor: Editor, tmp_path: Path) 
     drawn(editor, tmp_path)
     assert window.rows.sizes()[1] == 300
     window.columns.setSizes([300, 900, 400])
+    qtbot.waitUntil(lambda: window.inspector_pane.width() == window.columns.sizes()[2])
     kept = window.columns.sizes()
     window._keep_sizes()
     assert editor.preferences.numbers("columns", 3) == kept

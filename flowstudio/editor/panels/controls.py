@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -23,6 +24,8 @@ HEADER_HEIGHT = 42
 """Of the header of every pane below the canvas."""
 
 _GAP = 3
+_HEADER_SLACK = 28
+"""The margins of a header and what must stay free between its sides."""
 
 
 class IconButton(QToolButton):
@@ -125,7 +128,7 @@ def _spaced(theme: Theme, name: str, color: str) -> QIcon:
 
 
 class Segments(QFrame):
-    """A few choices side by side, of which one is on."""
+    """A few choices side by side, of which one is on; where there is no room for them, one button with a menu."""
 
     chosen = Signal(str)
     """The key of the choice that a person made."""
@@ -148,6 +151,14 @@ class Segments(QFrame):
             self._group.addButton(button)
             self._buttons[key] = button
             layout.addWidget(button)
+        self._folded = QPushButton(self)
+        self._folded.setProperty("segment", True)
+        self._folded.setAccessibleName(name)
+        self._folded.clicked.connect(self._open)
+        self._folded.hide()
+        layout.addWidget(self._folded)
+        self.shown: tuple[str, ...] = tuple(self._buttons)
+        """The keys of the choices that are offered now."""
         self.choose(choices[0][0])
 
     @property
@@ -155,24 +166,62 @@ class Segments(QFrame):
         """The key of the choice that is on."""
         return next(key for key, button in self._buttons.items() if button.isChecked())
 
+    @property
+    def full_width(self) -> int:
+        """How much room all choices need side by side."""
+        return sum(self._buttons[key].sizeHint().width() for key in self.shown)
+
     def choose(self, key: str) -> None:
         """Turns a choice on, without a signal."""
         self._buttons[key].setChecked(True)
+        self._name_folded()
 
     def set_label(self, key: str, label: str) -> None:
         """Gives a choice other words."""
         self._buttons[key].setText(label)
+        self._name_folded()
 
     def set_shown(self, keys: Sequence[str]) -> None:
         """Shows these choices alone; the first is turned on where the one that was on is not among them."""
-        for key, button in self._buttons.items():
-            button.setVisible(key in keys)
+        self.shown = tuple(keys)
         if self.choice not in keys:
             self.choose(keys[0])
+        self._arrange(folded=self._folded.isVisibleTo(self))
+
+    def fold(self, folded: bool) -> None:
+        """Shows the choice that is on alone, with a menu of the others."""
+        if folded != self._folded.isVisibleTo(self):
+            self._arrange(folded=folded)
 
     def button(self, key: str) -> QPushButton:
         """The button of a choice."""
         return self._buttons[key]
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def _arrange(self, *, folded: bool) -> None:
+        for key, button in self._buttons.items():
+            button.setVisible(key in self.shown and not folded)
+        self._folded.setVisible(folded)
+        self._name_folded()
+
+    def _name_folded(self) -> None:
+        self._folded.setText(f"{self._buttons[self.choice].text()} ▾")
+
+    def _open(self) -> None:
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        for key in self.shown:
+            action = menu.addAction(self._buttons[key].text())
+            action.setCheckable(True)
+            action.setChecked(key == self.choice)
+            action.triggered.connect(lambda _=False, key=key: self._chosen_from_menu(key))
+        menu.popup(self.mapToGlobal(QPoint(0, self.height() + 2)))
+
+    def _chosen_from_menu(self, key: str) -> None:
+        self.choose(key)
+        self.chosen.emit(key)
 
 
 class PaneHeader(QWidget):
@@ -208,11 +257,18 @@ class PaneHeader(QWidget):
             layout.addWidget(widget)
 
     def fit(self) -> None:
-        """Shows the extras if they have room beside the rest."""
+        """Shows as much as there is room for: first the extras go, then the choices fold."""
         extras = self.extras.sizeHint().width()
-        rest = self.left.sizeHint().width() + self.right.sizeHint().width() + 40
+        segments = [widget for widget in self.findChildren(Segments) if widget.parent() is self]
+        rest = self.left.sizeHint().width() + self.right.sizeHint().width() + _HEADER_SLACK
         rest -= extras if self.extras.isVisibleTo(self) else 0
+        rest += sum(each.full_width - each.sizeHint().width() for each in segments)
         self.extras.setVisible(extras > 0 and rest + extras <= self.width())
+        for each in segments:
+            each.fold(rest > self.width())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, HEADER_HEIGHT)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
@@ -95,7 +96,7 @@ class DataPanel(Pane):
         super().resizeEvent(event)
         if not self._sized and self.width() > LEFT:
             self._sized = True
-            left = min(LEFT, max(360, int(self.width() * 0.26)))
+            left = min(LEFT, max(396, int(self.width() * 0.26)))
             self.split.setSizes([left, self.width() - left - 1])
 
     def show_left(self, view: str) -> None:
@@ -107,6 +108,7 @@ class DataPanel(Pane):
         """Lists the flow's problems."""
         self.problems.show_problems(problems)
         self.segments.set_label("problems", f"Problems {len(problems)}" if problems else "Problems")
+        self.header.fit()
 
     def focus_first(self) -> None:
         """Puts the keyboard into the panel."""
@@ -195,6 +197,7 @@ class DataPanel(Pane):
         words, tone = _outcome(playback)
         set_chip(self.duration, words, tone)
         self.duration.show()
+        self.header.fit()
         if self._sides is None:
             self._sides = _Sides(self._source, self._playback, self._themes, self)
             self._sides.picker.chosen.connect(self._choose_nth)
@@ -415,6 +418,8 @@ class _Sides(QWidget):
 
     def _show_error(self, visit: Mapping[str, Any]) -> None:
         told = tell(visit.get("error"))
+        if not told.remedy and "response" in self.output.segments.shown:
+            told = replace(told, remedy="Response has all that the other system said, Request what it was sent.")
         self.failure.show_failure(told)
         self.output.pages.setCurrentWidget(self.failure)
         self.output.extent.setVisible(bool(told.status))

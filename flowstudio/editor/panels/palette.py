@@ -213,9 +213,10 @@ class PaletteDelegate(QStyledItemDelegate):
         self.compact = False
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        scale = self._themes.current.text_scale
         if index.data(Role.SPEC) is None:
             return QSize(0, 32)
-        return QSize(0, 36 if self.compact else 43)
+        return QSize(0, 36 if self.compact else round(43 * scale))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         theme = self._themes.current
@@ -280,14 +281,15 @@ def paint_component(painter: QPainter, theme: Theme, spec: Spec, rect: QRect, *,
         shown = QFontMetrics(title).elidedText(spec.title, elide, text.width())
         painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
         return
-    upper = QRect(text.left(), rect.center().y() - 17, text.width(), 18)
+    line = round(17 * theme.text_scale)
+    upper = QRect(text.left(), rect.center().y() - line, text.width(), line + 1)
     painter.drawText(
         upper, Qt.AlignmentFlag.AlignVCenter, QFontMetrics(title).elidedText(spec.title, elide, text.width())
     )
     small = theme.font("ui", 11.5)
     painter.setFont(small)
     painter.setPen(theme.color("text2"))
-    lower = upper.translated(0, 17)
+    lower = upper.translated(0, line)
     shown = QFontMetrics(small).elidedText(_short(spec.description), elide, text.width())
     painter.drawText(lower, Qt.AlignmentFlag.AlignVCenter, shown)
 
@@ -481,4 +483,5 @@ class Palette(Pane):
         theme = self._themes.current
         self._glass.setIcon(theme.icon("magnifying-glass", "text3", 16))
         self._clear.setIcon(theme.icon("x", "text3", 14))
+        self.list.scheduleDelayedItemsLayout()
         self.list.viewport().update()

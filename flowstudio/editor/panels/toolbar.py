@@ -113,7 +113,7 @@ class Toolbar(Pane):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._line.setGeometry(0, self.height() - 1, self.width(), 1)
-        narrow = self.width() < 1300
+        narrow = self.width() < 1300 * self._themes.current.text_scale
         self.search.set_narrow(narrow)
         self.export.setText("Export" if narrow else "Export template")
 
@@ -200,7 +200,7 @@ class SearchButton(QPushButton):
     def set_narrow(self, narrow: bool) -> None:
         """Only the key is shown beside the glass."""
         self._words.setVisible(not narrow)
-        self.setFixedWidth(104 if narrow else 290)
+        self.setFixedWidth(round((104 if narrow else 290) * self._themes.current.text_scale))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # It looks like a field: whoever types into it means to search.
