@@ -23,6 +23,7 @@ _home = pytest.StashKey[Path]()
 # change has not broken cannot fail it.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, print_blob=True)
+settings.register_profile("quick", settings.get_profile("ci"), max_examples=20)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=2_000)
 
 
@@ -36,7 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(sentence)
     # Only now: the guards import Qt.
     config.pluginmanager.import_plugin("tests.guards")
-    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _profile(config))
+
+
+def _profile(config: pytest.Config) -> str:
+    """How far properties are searched: a little in the quick part, and on a developer's machine anew each time."""
+    if config.option.markexpr == "not slow":
+        return "quick"
+    return "ci" if os.environ.get("CI") else "dev"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -90,6 +90,7 @@ def test_the_two_commands_differ_in_what_they_start() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_transcripts_print_what_they_say(tmp_path: Path) -> None:
     furnish(tmp_path)
     told = list(commands(README))

@@ -14,6 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# All cases are run once, by the first test that asks: on one worker.
+pytestmark = pytest.mark.xdist_group("guards")
+
 HEAD = """
     import asyncio, logging, socket, threading, warnings
     import pytest
