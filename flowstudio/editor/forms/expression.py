@@ -108,7 +108,7 @@ class ExpressionBox(QWidget):
             self.input.set_language(language)
         self.input.show_text(text)
         if changed:
-            self._renew_tip()
+            self.line.clear()
             self._timer.start(0)
 
     def mark(self, spans: Sequence[tuple[int, int]]) -> None:
@@ -121,12 +121,12 @@ class ExpressionBox(QWidget):
         self._timer.stop()
         self._asked += 1
         text = self.text
-        expression, error, offset = _read(text, self.input.language)
+        expression, error = _read(text, self.input.language)
         self._own_fault = None
         self._compiles = error is None
         if error is not None:
             if error.position is not None:
-                self._own_fault = (error.position + offset, error.position + offset + 1)
+                self._own_fault = (error.position, error.position + 1)
             self.line.show_result(Previewed(reason=error.message))
             self.line.setVisible(self.line.value is not MISSING)
             # Advice with a button says what to do; it need not be said twice.
@@ -169,9 +169,6 @@ class ExpressionBox(QWidget):
 
     def _renew_origins(self) -> None:
         self.input.set_origins(Origins(self._around.flow, self._around.registry, self._around.step))
-
-    def _renew_tip(self) -> None:
-        self.line.clear()
 
     def _show_faults(self) -> None:
         own = () if self._own_fault is None else (self._own_fault,)
@@ -222,20 +219,20 @@ def _sentence(message: str, remedy: str) -> str:
     return " ".join(f"{part[:1].upper()}{part[1:]}." for part in parts)
 
 
-def _read(text: str, language: Language) -> tuple[str | None, ExpressionError | None, int]:
-    """The expression to try on the sample, or why there is none, and where in the text its positions count from."""
+def _read(text: str, language: Language) -> tuple[str | None, ExpressionError | None]:
+    """The expression to try on the sample, or why there is none."""
     if not text.strip() or language == "plain":
-        return None, None, 0
+        return None, None
     try:
         if language == "expression":
             compile_expression(text)
-            return text, None, 0
+            return text, None
         if not braces(text):
-            return None, None, 0
+            return None, None
         compile_text(text)
     except ExpressionError as error:
-        return None, error, 0
-    return as_expression(text), None, 0
+        return None, error
+    return as_expression(text), None
 
 
 def as_expression(text: str) -> str:

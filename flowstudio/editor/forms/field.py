@@ -82,9 +82,6 @@ class Field(QWidget):
         """Small buttons of its own, shown at the right of the label while pointer or focus is in the row."""
         return ()
 
-    def add_actions(self, menu: QMenu) -> None:
-        """Adds to the row's menu what this field alone can do."""
-
     def enter(self) -> None:
         """Puts the cursor into it."""
         (self.focusProxy() or self).setFocus(Qt.FocusReason.OtherFocusReason)
@@ -117,6 +114,7 @@ class Row(QWidget):
         self._notes: list[Note] = []
         self._tools: list[QWidget] = []
         self._reset: IconButton | None = None
+        self._more: IconButton | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -178,8 +176,8 @@ class Row(QWidget):
             return
         unset = self.spec.default in (None, ABSENT)
         self._reset = self._tool("arrow-counter-clockwise", "Not set" if unset else "Default", self.reset)
-        more = self._tool("dots-three", "More", self._open_menu)
-        self._tools = [*self.field.header_tools(), self._reset, more]
+        self._more = self._tool("dots-three", "More", self._open_menu)
+        self._tools = [*self.field.header_tools(), self._reset, self._more]
         for tool in self._tools:
             self._header.addWidget(tool)
 
@@ -334,7 +332,14 @@ class Row(QWidget):
         if inside:
             self._make_tools()
         for tool in self._tools:
-            tool.setVisible(inside and (tool is not self._reset or self._can_reset()))
+            # A button for a menu in which nothing stands would promise something.
+            wanted = self._can_reset() if tool is self._reset else tool is not self._more or self._has_actions()
+            tool.setVisible(inside and wanted)
+
+    def _has_actions(self) -> bool:
+        menu = self.menu()
+        menu.deleteLater()
+        return bool(menu.actions())
 
     def _can_reset(self) -> bool:
         return self._stored is not ABSENT and not self.spec.required
@@ -376,7 +381,6 @@ class Row(QWidget):
     def _add_to_menu(self, menu: QMenu) -> None:
         if menu.actions():
             menu.addSeparator()
-        self.field.add_actions(menu)
         if self.around.row_actions is not None:
             self.around.row_actions(menu, self)
         if self._can_reset() and self.spec.title:

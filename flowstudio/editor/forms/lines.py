@@ -184,12 +184,8 @@ class TextInput(QTextEdit):
         try:
             cursor.insertText(inserted)
             self._format_blocks()
-            self.text_shown()
         finally:
             self._showing = False
-
-    def text_shown(self) -> None:
-        """Called after the text was replaced or typed in; what is drawn beside the text is renewed here."""
 
     def set_pitch(self, pitch: float) -> None:
         """Sets how high a line is, in pixels."""
@@ -295,7 +291,6 @@ class TextInput(QTextEdit):
         self._showing = True
         try:
             self._format_blocks()
-            self.text_shown()
         finally:
             self._showing = False
 
