@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QLabel, QStackedLayout, QWidget
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.panels.controls import Pane
-from flowstudio.editor.panels.failure import tell
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Themes
 from flowstudio.editor.workspace import Workspace
@@ -169,6 +168,7 @@ class Inspector(Pane):
 
     def _failure_of(self, step: str) -> Failure | None:
         from flowstudio.editor.forms.form import Failure
+        from flowstudio.editor.panels.failure import tell
 
         if self._playback.state_of(step).status != "failed":
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from flowstudio.editor.panels.controls import Pane, rule
@@ -97,7 +97,12 @@ class StatusBar(Pane):
         self.message.show_text(*self._resting)
 
     def _announce(self, text: str) -> None:
-        if text and QAccessible.isActive():
+        if not text:
+            return
+        # Loaded when there is something to say: its many roles and events take longer to load than the window to paint.
+        from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+
+        if QAccessible.isActive():
             QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
 
 
