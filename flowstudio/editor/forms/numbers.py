@@ -48,7 +48,10 @@ def number_text(value: Json) -> str:
     """A number as it is written in a field."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "" if value is ABSENT or value is None else str(value)
-    return str(value) if isinstance(value, int) else repr(value).removesuffix(".0")
+    if isinstance(value, int):
+        return str(value)
+    # From 2^53 on a float is not every whole number any more, and is told from one.
+    return repr(value).removesuffix(".0") if abs(value) < 2**53 else repr(value)
 
 
 class _Arrows(QAbstractButton):
