@@ -259,7 +259,6 @@ class EditorWindow(QMainWindow):
         desk = Desk(self._shared, self)
         desk.document.new()
         self._take_in(desk)
-        desk.canvas.setFocus()
         return desk
 
     def open_example(self, path: Path) -> Desk:
@@ -418,6 +417,7 @@ class EditorWindow(QMainWindow):
         if self._awake:
             desk.inspector.wake()
         self._bring(desk)
+        desk.canvas.setFocus()
 
     def _bring(self, desk: Desk) -> None:
         self._front = desk
