@@ -30,6 +30,7 @@ from jsonata2py import (
 )
 from jsonata2py.errors import _RuntimeEvaluationError
 from jsonata2py.runtime import context, tuples
+from jsonata2py.runtime.lambdas import TCO_SENTINEL
 from jsonata2py.runtime.values import MISSING as NOTHING
 from jsonata2py.runtime.values import JLambda, JRegex
 
@@ -41,6 +42,8 @@ from flowstudio.expressions.nothing import MISSING
 _PICTURE: Final = 1_000
 _PARSED: Final = 10_000
 _KEPT: Final = 256
+_TRACKED: Final = 20
+"""The units that a value takes on a path that keeps track of parents and variables."""
 _FRAMES: Final = 4_000
 
 _factory = JsonataExpressionFactory()
@@ -384,30 +387,42 @@ def _watched(guard: _Guard, function: Callable[..., Any]) -> Callable[..., Any]:
             made(result)
         return result
 
-    if _GATHERING.isdisjoint(signature(function).parameters):
+    if _CALLED.isdisjoint(signature(function).parameters) or function.__name__ in ("fn_apply", "fn_apply_tco"):
         return call
 
-    def gathering(*arguments: Any) -> Any:
-        return call(*_counted(guard, arguments))
+    def calling(*arguments: Any) -> Any:
+        return call(*_callable(guard, arguments))
 
-    return gathering
-
-
-_GATHERING = frozenset({"fn", "invoke", "elem_fn", "elems_fn", "parent_fn", "rest"})
-"""The parameters for functions whose lists are joined to one."""
+    return calling
 
 
-def _counted(guard: _Guard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments, the functions among them counting what they give."""
+_CALLED = frozenset(
+    """fn invoke elem_fn elems_fn parent_fn rest predicate key_fn comparator_fn cond_fn index_fn location_fn update_fn
+    delete_fn replacement pattern search separator""".split()
+)
+"""The parameters that can be functions."""
+
+
+def _callable(guard: _Guard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, the functions among them finishing the calls that they end in, and counting what they give.
+
+    The library leaves a call at the end of a function to whoever called that, and most of its own functions do not
+    know of it. Many steps join the lists that a function gives to one.
+    """
     total = 0
     monotonic = time.monotonic
 
-    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any) -> Any:
             nonlocal total
             if monotonic() > guard.until:
                 guard.is_late()
             result = function(*given)
+            while result is TCO_SENTINEL:
+                pending = _pending()
+                left, pending[0] = pending[0], None
+                guard.tick()
+                result = left.fn(left.arg)
             if isinstance(result, list):
                 total += len(result)
                 guard.check_list(total)
@@ -415,7 +430,20 @@ def _counted(guard: _Guard, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
         return call
 
-    return tuple(counted(each) if type(each) is FunctionType else each for each in arguments)
+    return tuple(
+        watched(each)
+        if type(each) is FunctionType
+        else JLambda(watched(each.fn), each.arity)
+        if type(each) is JLambda
+        else each
+        for each in arguments
+    )
+
+
+def _pending() -> list[Any]:
+    """Where the library keeps the call that a function ended in."""
+    state = context.get_state()
+    return state.get_pending_tail_call() if state is not None else [None]
 
 
 def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
@@ -512,14 +540,23 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
                 value = value_of(each, *arguments)
                 if isinstance(value, list):
                     guard.check_list(len(result) + len(value))
+                    guard.spend(_TRACKED * len(value))
                     guard.tick()
                     result.extend(tuples.Tuple(part, each, each.b) for part in value if part is not NOTHING)
                 elif value is not NOTHING:
                     result.append(tuples.Tuple(value, each, each.b))
-            guard.spend(4 + 8 * len(result))
             return result
 
         return step
+
+    def binding(name: str) -> Callable[..., Any]:
+        function = watched[name]
+
+        def bind(stream: list[Any], *arguments: Any) -> Any:
+            guard.spend(_TRACKED * len(stream))
+            return function(stream, *arguments)
+
+        return bind
 
     def finished(value_of: Callable[..., Any]) -> Callable[..., Any]:
         """The last step of such a path."""
@@ -754,6 +791,8 @@ def _own(guard: _Guard, watched: Mapping[str, Any]) -> dict[str, Any]:
         "step_context": expanded(lambda each: each.v),
         "step_variable": expanded(bound),
         "step_flatten": expanded(computed),
+        "step_context_bind": binding("step_context_bind"),
+        "step_position_bind": binding("step_position_bind"),
         "field_final": finished(named),
         "wildcard_final": finished(lambda each: own_wildcard(each.v)),
         "descendant_final": finished(lambda each: descendant(each.v)),

@@ -40,10 +40,10 @@ def _edited(source: str, edits: Iterable[_Edit]) -> str:
 
 @lru_cache(maxsize=512)
 def for_swift(source: str) -> str:
-    """jsonatapy 2.2.13 takes `$exists($)` for false whatever the context is, where `$exists(($))` is right; and `^( )`
-    and `{ }` bind tighter there than they should.
+    """jsonatapy 2.2.13 takes `$exists($)` for false whatever the context is, where `$exists(($))` is right; `^( )` and
+    `{ }` bind tighter there than they should; and each `&` of a chain is a step deeper into the stack.
     """
-    if "$exists" not in source and "^" not in source and "{" not in source:
+    if not any(part in source for part in ("$exists", "^", "{")) and source.count("&") < _LONG:
         return source
     root = tree.parse(source)
     edits = [
@@ -53,7 +53,22 @@ def for_swift(source: str) -> str:
         for argument in call.arguments
         if isinstance(argument, tree.Variable) and argument.name == ""
     ]
-    return _edited(source, [*edits, *_bracketed_targets(root)])
+    return _edited(source, [*edits, *_bracketed_targets(root), *_bracketed_texts(root)])
+
+
+_LONG: Final = 64
+_PART: Final = 16
+
+
+def _bracketed_texts(root: tree.Node) -> list[_Edit]:
+    """Brackets around parts of a long chain of `&`, which may be joined in any order."""
+    edits: list[_Edit] = []
+    for chain in tree.nodes(root):
+        if isinstance(chain, tree.Chain) and len(chain.operands) >= _LONG and set(chain.operators) == {"&"}:
+            for place in range(0, len(chain.operands), _PART):
+                part = chain.operands[place : place + _PART]
+                edits += _brackets(part[0].start, part[-1].end)
+    return edits
 
 
 def _bracketed_targets(root: tree.Node) -> list[_Edit]:

@@ -24,7 +24,7 @@ SENTENCES: Final = {
     "D1002": "only a number can be negated",
     "D1004": "the regular expression matches text of no length, again and again",
     "D1009": "the same key is there twice in { }",
-    "D1011": "the functions call each other too deeply",
+    "D1011": "it nests too deeply, or functions call each other without end",
     "D1012": "it took too long",
     "D2014": "a range gives more than 10,000,000 numbers",
     "D2015": "a list became too long",

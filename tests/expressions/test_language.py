@@ -28,6 +28,7 @@ CUSTOMER = {
     "phone": None,
     "orders": [{"sku": "a", "qty": 2, "price": 30.5}, {"sku": "b", "qty": 1, "price": 80}],
 }
+TREE = {"name": "a", "children": [{"name": "b", "children": [{"name": "c"}]}, {"name": "d"}]}
 VARS = {"vars": {"min_total": 100, "crm_url": "https://crm.example"}}
 
 
@@ -319,6 +320,32 @@ class TestDataThatIsNotJson:
         for _ in range(300):
             object_ = {"a": object_}
         assert value_of("$count(**.x)", object_) == 1
+
+
+class TestFunctionsThatCallThemselves:
+    """The careful engine evaluates them."""
+
+    @pytest.mark.parametrize(
+        ("source", "expected"),
+        [
+            ("($f := function($n){$n < 2 ? 1 : $n * $f($n - 1)}; $f(20))", 2432902008176640000),
+            ("($f := function($n, $sum){$n = 0 ? $sum : $f($n - 1, $sum + $n)}; $f(3000, 0))", 4501500),
+            (
+                "($walk := function($node){[$node.name, $map($node.children, $walk)]}; $walk($))",
+                ["a", ["b", "c"], ["d"]],
+            ),
+            (
+                "($walk := function($node){[$node.name, $map($node.children, function($c){$walk($c)})]}; $walk($))",
+                ["a", ["b", "c"], ["d"]],
+            ),
+            ("($deep := function($n){$n.children ? 1 + $max($map($n.children, $deep)) : 1}; $deep($))", 3),
+            ("($last := function($n){$n.children ? $last($n.children[0]) : $n.name}; $ ~> $last)", "c"),
+            ("($f := function($v, $i){$i > 0 ? $f(name, $i - 1) : $v & name}; $f('x', 2))", "aa"),
+            ("children.($f := function($v, $i){$i > 0 ? $f(name, $i - 1) : $v & name}; $f('x', 1))", ["bb", "dd"]),
+        ],
+    )
+    def test_they_give_what_they_should(self, source: str, expected: Any) -> None:
+        assert value_of(source, TREE) == expected
 
 
 class TestThreads:
