@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QMainWindow,
     QMenu,
-    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -24,18 +23,13 @@ from PySide6.QtWidgets import (
 from flowstudio.editor.actions import Actions, shown_key
 from flowstudio.editor.desk import Desk, Surround
 from flowstudio.editor.panels import about, toolbar
-from flowstudio.editor.panels.capture import CaptureBar
 from flowstudio.editor.panels.command_palette import CommandPalette, Offer
-from flowstudio.editor.panels.controls import IconButton, Pane, rule
-from flowstudio.editor.panels.data import HEIGHT as DATA_HEIGHT
-from flowstudio.editor.panels.inspector import WIDTH as INSPECTOR_WIDTH
-from flowstudio.editor.panels.palette import Palette
+from flowstudio.editor.panels.controls import Pane
+from flowstudio.editor.panels.panes import Panes
 from flowstudio.editor.panels.rail import Rail
 from flowstudio.editor.panels.samples import SampleSheet, sample_menu, sample_title
 from flowstudio.editor.panels.settings import SettingsSheet
 from flowstudio.editor.panels.status import StatusBar
-from flowstudio.editor.panels.tabs import Tabs
-from flowstudio.editor.panels.toolbar import Toolbar
 from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
 from flowstudio.editor.preferences import Preferences
 from flowstudio.editor.workspace import Sample
@@ -43,11 +37,6 @@ from flowstudio.errors import FileError, FlowStudioError
 from flowstudio.flow.files import read_flow, read_payload
 from flowstudio.flow.model import Flow
 
-NARROW: Final = 1500
-"""Below this width the palette is narrower and the inspector lies over the canvas."""
-
-PALETTE_WIDTH: Final = 240
-PALETTE_WIDTH_NARROW: Final = 200
 FILTER: Final = "Flows (*.flow.json);;JSON files (*.json);;All files (*)"
 
 
@@ -74,10 +63,6 @@ class EditorWindow(QMainWindow):
         self._examples = tuple(examples)
         self._desks: list[Desk] = []
         self._front: Desk | None = None
-        self._inspector_pinned = preferences.flag("inspector_pinned")
-        self._inspector_asked = False
-        self._inspector_folded = False
-        self._overlaid = False
         self._awake = False
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
@@ -85,7 +70,7 @@ class EditorWindow(QMainWindow):
         self.actions_: Final = Actions(self, shared.themes)
         self._build()
         self._connect()
-        self._restore_sizes()
+        self._restore_geometry()
 
     @property
     def desks(self) -> Sequence[Desk]:
@@ -100,7 +85,7 @@ class EditorWindow(QMainWindow):
     @property
     def first_sight(self) -> QWidget:
         """What a person looks at first: the canvas, or the welcome page while no flow is open."""
-        if self._front is not None and self.pages.currentWidget() is self.editor:
+        if self._front is not None and self.pages.currentWidget() is self.panes:
             viewport: QWidget = self._front.canvas.viewer.viewport()
             return viewport
         return self.centralWidget()
@@ -128,60 +113,8 @@ class EditorWindow(QMainWindow):
         self.status = StatusBar(themes, root)
         column.addWidget(self.status)
         self.welcome: Welcome | None = None
-        self.editor = QWidget(self.pages)
-        self.pages.addWidget(self.editor)
-        inner = QVBoxLayout(self.editor)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(0)
-        self.toolbar = Toolbar(self.actions_, themes, self.editor)
-        inner.addWidget(self.toolbar)
-        self.rows = _splitter(Qt.Orientation.Vertical, self.editor)
-        inner.addWidget(self.rows, 1)
-        self.upper = QWidget(self.rows)
-        upper = QHBoxLayout(self.upper)
-        upper.setContentsMargins(0, 0, 0, 0)
-        self.columns = _splitter(Qt.Orientation.Horizontal, self.upper)
-        upper.addWidget(self.columns)
-        self.palette_ = Palette(self._shared.registry.specs(), themes, self.columns)
-        self.palette_.setMinimumWidth(160)
-        self.palette_.model.set_folded(self._preferences.texts("palette_folded"))
-        self.centre = QWidget(self.columns)
-        self.centre.setMinimumWidth(320)
-        centre = QVBoxLayout(self.centre)
-        centre.setContentsMargins(0, 0, 0, 0)
-        centre.setSpacing(0)
-        self.tabs = Tabs(themes, self.centre)
-        centre.addWidget(self.tabs)
-        self.canvases = QStackedWidget(self.centre)
-        centre.addWidget(self.canvases, 1)
-        # The inspector lies over the place that the splitter keeps for it, or in a narrow window over the canvas. It never
-        # changes its parent: a style sheet then gives every widget in it the font back that it had at first.
-        self.inspector_place = Pane("panel", self.columns)
-        self.inspector_place.setMinimumWidth(280)
-        self.inspector_pane = Pane("panel", self.upper)
-        beside = QHBoxLayout(self.inspector_pane)
-        beside.setContentsMargins(0, 0, 0, 0)
-        beside.setSpacing(0)
-        self._inspector_edge = rule("v", self.inspector_pane)
-        self.inspectors = QStackedWidget(self.inspector_pane)
-        beside.addWidget(self._inspector_edge)
-        beside.addWidget(self.inspectors, 1)
-        self.pin = IconButton(themes, "push-pin", "Keep the inspector open", size=14, side=26, parent=self.upper)
-        self.pin.setCheckable(True)
-        self.pin.setChecked(self._inspector_pinned)
-        self.pin.hide()
-        for widget in (self.palette_, self.centre, self.inspector_place):
-            self.columns.addWidget(widget)
-        self.columns.setStretchFactor(1, 1)
-        self.data_pane = Pane("panel", self.rows)
-        below = QVBoxLayout(self.data_pane)
-        below.setContentsMargins(0, 0, 0, 0)
-        self.datas = QStackedWidget(self.data_pane)
-        below.addWidget(self.datas)
-        self.rows.addWidget(self.upper)
-        self.rows.addWidget(self.data_pane)
-        self.rows.setStretchFactor(0, 1)
-        self.capture = CaptureBar(themes, self.centre)
+        self.panes = Panes(self._shared.registry.specs(), self.actions_, themes, self._preferences, self.pages)
+        self.pages.addWidget(self.panes)
         self.commands: CommandPalette | None = None
 
     def _connect(self) -> None:
@@ -205,14 +138,14 @@ class EditorWindow(QMainWindow):
             "edit_sample": self.edit_sample,
             "keep_sample": self._keep_sample,
             "restart_engine": self._restart_engine,
-            "palette": self._toggle_palette,
-            "data": self._toggle_data,
-            "inspector": self._toggle_inspector,
+            "palette": self.panes.toggle_palette,
+            "data": self.panes.toggle_data,
+            "inspector": self.panes.toggle_inspector,
             "frame_all": lambda: self._with(lambda desk: desk.canvas.frame_all()),
             "problems": lambda: self._show_left("problems"),
             "log": lambda: self._show_left("log"),
             "theme": self.switch_theme,
-            "reset_layout": self.reset_layout,
+            "reset_layout": self.panes.reset,
             "next_pane": lambda: self._go_pane(1),
             "previous_pane": lambda: self._go_pane(-1),
             "next_tab": lambda: self._go_tab(1),
@@ -227,29 +160,26 @@ class EditorWindow(QMainWindow):
             QShortcut(QKeySequence(key), self, lambda by=by: self._with(lambda desk: desk.data.go_change(by)))
         for key, by in (("Ctrl+Alt+Left", -1), ("Ctrl+Alt+Right", 1)):
             QShortcut(QKeySequence(key), self, lambda by=by: self._with(lambda desk: desk.data.go_visit(by)))
-        self.toolbar.menu_asked.connect(self._open_menu)
-        self.toolbar.run_asked.connect(self._run_pressed)
-        self.toolbar.sample_asked.connect(self._open_samples)
+        panes = self.panes
+        panes.arranged.connect(self._enable)
+        panes.toolbar.menu_asked.connect(self._open_menu)
+        panes.toolbar.run_asked.connect(self._run_pressed)
+        panes.toolbar.sample_asked.connect(self._open_samples)
         self.rail.page_chosen.connect(lambda _: self._show_front())
         self.rail.settings_asked.connect(self.open_settings)
         self.rail.home_asked.connect(self.show_welcome)
-        self.palette_.added.connect(self._add_component)
-        self.palette_.folded.connect(self._folded)
-        self.tabs.chosen.connect(self._tab_chosen)
-        self.tabs.close_asked.connect(self._close_asked)
-        self.tabs.moved.connect(self._tab_moved)
-        self.tabs.new_asked.connect(self.new_flow)
-        self.capture.given_up.connect(lambda: self._with(lambda desk: desk.running.unlisten()))
+        panes.palette_pane.added.connect(self._add_component)
+        panes.tabs.chosen.connect(self._tab_chosen)
+        panes.tabs.close_asked.connect(self._close_asked)
+        panes.tabs.moved.connect(self._tab_moved)
+        panes.tabs.new_asked.connect(self.new_flow)
+        panes.capture.given_up.connect(lambda: self._with(lambda desk: desk.running.unlisten()))
         self.status.problems_asked.connect(lambda: self._show_left("problems"))
         self.status.engine_asked.connect(self._restart_engine)
-        self.pin.toggled.connect(self._pin_inspector)
         self._shared.engine.state_changed.connect(self.status.show_engine)
         self._shared.engine.crashed.connect(
             lambda sentence: self.status.mention(sentence, "err", "warning-circle-fill")
         )
-        self.upper.installEventFilter(self)
-        self.centre.installEventFilter(self)
-        self.inspector_place.installEventFilter(self)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._focus_changed)
@@ -361,9 +291,8 @@ class EditorWindow(QMainWindow):
     def export(self) -> None:
         """Opens the sheet that publishes a template version."""
         if self._front is not None:
-            from flowstudio.editor.panels.export import (
-                ExportSheet,
-            )  # brings the check of flows, which takes long to load
+            # Loaded when it is asked for: it brings the check of flows along.
+            from flowstudio.editor.panels.export import ExportSheet
 
             sheet = ExportSheet(self._front.document, self._shared.registry, self._shared.themes, self)
             sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -402,9 +331,7 @@ class EditorWindow(QMainWindow):
     def _take_in(self, desk: Desk) -> None:
         desk.furnish()
         self._desks.append(desk)
-        self.canvases.addWidget(desk.canvas)
-        self.inspectors.addWidget(desk.inspector)
-        self.datas.addWidget(desk.data)
+        self.panes.add(desk.canvas, desk.inspector, desk.data)
         desk.said.connect(self._said)
         desk.face_changed.connect(self._faces_changed)
         desk.problems_changed.connect(self._problems_changed)
@@ -421,37 +348,38 @@ class EditorWindow(QMainWindow):
 
     def _bring(self, desk: Desk) -> None:
         self._front = desk
-        self.canvases.setCurrentWidget(desk.canvas)
-        self.inspectors.setCurrentWidget(desk.inspector)
-        self.datas.setCurrentWidget(desk.data)
-        self.tabs.fill([each.face for each in self._desks], self._desks.index(desk))
+        self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
+        self.panes.tabs.fill([each.face for each in self._desks], self._desks.index(desk))
         self._show_front()
 
     def _let_go(self, desk: Desk) -> None:
         place = self._desks.index(desk)
         desk.close()
         self._desks.remove(desk)
-        for stack, widget in ((self.canvases, desk.canvas), (self.inspectors, desk.inspector), (self.datas, desk.data)):
-            stack.removeWidget(widget)
-            widget.deleteLater()
+        self.panes.remove(desk.canvas, desk.inspector, desk.data)
         desk.deleteLater()
         if self._front is desk:
             self._front = None
             if self._desks:
                 self._bring(self._desks[min(place, len(self._desks) - 1)])
                 return
-        self.tabs.fill([each.face for each in self._desks], self._desks.index(self._front) if self._front else -1)
+        self.panes.tabs.fill([each.face for each in self._desks], self._desks.index(self._front) if self._front else -1)
         self._show_front()
 
+    def _may_close(self, desk: Desk) -> bool:
+        """Asks where something would be lost, and saves if that is the answer."""
+        if not desk.document.would_lose:
+            return True
+        self._bring(desk)
+        name = desk.document.flow.name
+        answer = about.ask(
+            f"Save the changes to “{name}”?", "They are lost otherwise.", ("Save", "Discard", "Cancel"), self
+        )
+        return answer == "Discard" or (answer == "Save" and self.save())
+
     def _close(self, desk: Desk) -> bool:
-        if desk.document.would_lose:
-            self._bring(desk)
-            name = desk.document.flow.name
-            answer = about.ask(
-                f"Save the changes to “{name}”?", "They are lost otherwise.", ("Save", "Discard", "Cancel"), self
-            )
-            if answer == "Cancel" or (answer == "Save" and not self.save()):
-                return False
+        if not self._may_close(desk):
+            return False
         self._let_go(desk)
         return True
 
@@ -459,7 +387,7 @@ class EditorWindow(QMainWindow):
         if self._front is None:
             self.show_welcome()
             return
-        self.pages.setCurrentWidget(self.editor)
+        self.pages.setCurrentWidget(self.panes)
         self.status.show()
         self.rail.buttons["flows"].setChecked(True)
         self._faces_changed()
@@ -467,7 +395,7 @@ class EditorWindow(QMainWindow):
         self._sample_changed()
         self._listening(self._front.running.addresses)
         self._status_changed(self._front.playback.status)
-        self._place_inspector()
+        self.panes.place()
         self._enable()
 
     def open_settings(self) -> None:
@@ -513,19 +441,6 @@ class EditorWindow(QMainWindow):
             self.commands = CommandPalette(self._shared.themes, self.centralWidget())
         self.commands.open(self._offers(), text)
 
-    def reset_layout(self) -> None:
-        """Gives the panes the sizes they came with."""
-        for name in ("columns", "columns_narrow", "rows"):
-            self._preferences.set(name, None)
-        self._pin_inspector(False)
-        self.pin.setChecked(False)
-        self.palette_.show()
-        self.data_pane.show()
-        self._inspector_folded = False
-        self._restore_sizes()
-        self._place_inspector()
-        self._enable()
-
     def _offers(self) -> Iterator[Offer]:
         for command, action in self.actions_.offered():
             yield Offer(
@@ -537,7 +452,7 @@ class EditorWindow(QMainWindow):
                 shown_key(action),
             )
         desk = self._front
-        if desk is None or self.pages.currentWidget() is not self.editor:
+        if desk is None or self.pages.currentWidget() is not self.panes:
             return
         flow = desk.document.flow
         registry, theme = self._shared.registry, self._shared.themes.current
@@ -568,7 +483,7 @@ class EditorWindow(QMainWindow):
             self._front.canvas.setFocus()
 
     def _with(self, do: Callable[[Desk], object]) -> None:
-        if self._front is not None and self.pages.currentWidget() is self.editor:
+        if self._front is not None and self.pages.currentWidget() is self.panes:
             do(self._front)
 
     def _undo(self) -> None:
@@ -595,7 +510,7 @@ class EditorWindow(QMainWindow):
 
     def _show_left(self, view: str) -> None:
         if self._front is not None:
-            self.data_pane.show()
+            self.panes.data_pane.show()
             self._front.data.show_left(view)
             self._enable()
 
@@ -660,14 +575,14 @@ class EditorWindow(QMainWindow):
             self.status.say(sentence, tone, icon)
 
     def _faces_changed(self) -> None:
-        if len(self._desks) == self.tabs.bar.count():
+        if len(self._desks) == self.panes.tabs.bar.count():
             for place, each in enumerate(self._desks):
-                self.tabs.set_face(place, each.face)
+                self.panes.tabs.set_face(place, each.face)
         desk = self._front
         if desk is None:
             return
         document = desk.document
-        self.toolbar.place.show_flow(document.flow.name, document.path, example=desk.is_example)
+        self.panes.toolbar.place.show_flow(document.flow.name, document.path, example=desk.is_example)
         self.status.show_file(document.saved_at, modified=document.is_modified, has_file=document.path is not None)
         mark = "• " if document.is_modified else ""
         self.setWindowTitle(f"{mark}{document.flow.name} – FlowStudio")
@@ -680,7 +595,7 @@ class EditorWindow(QMainWindow):
 
     def _sample_changed(self) -> None:
         if self._front is not None:
-            self.toolbar.show_sample(sample_title(self._front.running.sample(self._front.running.trigger())))
+            self.panes.toolbar.show_sample(sample_title(self._front.running.sample(self._front.running.trigger())))
             self._enable()
 
     def _status_changed(self, _: str) -> None:
@@ -688,7 +603,7 @@ class EditorWindow(QMainWindow):
         if desk is None:
             return
         playback = desk.playback
-        self.toolbar.show_status(playback.status)
+        self.panes.toolbar.show_status(playback.status)
         words, tone, icon = about.run_sentence(playback, desk.document.flow)
         self.status.say(words, tone, icon)
         self._enable()
@@ -701,15 +616,12 @@ class EditorWindow(QMainWindow):
             for step in addresses
             if desk is not None and step in desk.document.flow.steps
         ]
-        self.capture.await_at(addresses, str(methods[0]) if methods else "POST")
-        self._place_capture()
+        self.panes.capture.await_at(addresses, str(methods[0]) if methods else "POST")
+        self.panes.place_capture()
 
     def _captured(self, sample: Any) -> None:
         self.status.mention(f"Captured {sample.title}. Run starts with it.", "ok", "check-circle-fill")
         self._sample_changed()
-
-    def _folded(self, groups: Any) -> None:
-        self._preferences.set("palette_folded", sorted(groups))
 
     def _tab_chosen(self, place: int) -> None:
         if 0 <= place < len(self._desks):
@@ -728,7 +640,7 @@ class EditorWindow(QMainWindow):
 
     def _enable(self) -> None:
         """Makes exactly those commands possible that can be done now."""
-        desk = self._front if self.pages.currentWidget() is self.editor else None
+        desk = self._front if self.pages.currentWidget() is self.panes else None
         stack = desk.document.undo_stack if desk is not None else None
         live = desk is not None and desk.playback.is_live
         possible = {
@@ -751,162 +663,38 @@ class EditorWindow(QMainWindow):
         undo, redo = self.actions_["undo"], self.actions_["redo"]
         undo.setText(f"Undo {stack.undoText()}" if stack is not None and stack.canUndo() else "Undo")
         redo.setText(f"Redo {stack.redoText()}" if stack is not None and stack.canRedo() else "Redo")
-        self.actions_["palette"].setChecked(self.palette_.isVisibleTo(self.editor))
-        self.actions_["data"].setChecked(self.data_pane.isVisibleTo(self.editor))
-        self.actions_["inspector"].setChecked(self.inspector_pane.isVisibleTo(self.editor))
-
-    def _toggle_palette(self) -> None:
-        self.palette_.setVisible(not self.palette_.isVisibleTo(self.editor))
-        self._enable()
-
-    def _toggle_data(self) -> None:
-        self.data_pane.setVisible(not self.data_pane.isVisibleTo(self.editor))
-        self._enable()
-
-    def _toggle_inspector(self) -> None:
-        shown = self.inspector_pane.isVisibleTo(self.editor)
-        if self._overlaid:
-            self._inspector_asked = not shown
-            if shown and self._inspector_pinned:
-                self.pin.setChecked(False)
-            self._place_inspector()
-            if not shown and self._front is not None:
-                self._front.inspector.focus_first()
-        else:
-            self._inspector_folded = shown
-            self._place_inspector()
-        self._enable()
-
-    def _pin_inspector(self, pinned: bool) -> None:
-        self._inspector_pinned = pinned
-        self._preferences.set("inspector_pinned", pinned)
-        self._place_inspector()
+        self.actions_["palette"].setChecked(self.panes.shows(self.panes.palette_pane))
+        self.actions_["data"].setChecked(self.panes.shows(self.panes.data_pane))
+        self.actions_["inspector"].setChecked(self.panes.shows(self.panes.inspector_pane))
 
     def _selection_changed(self) -> None:
         self._sample_changed()
-        if self._overlaid:
-            self._inspector_asked = False
-            self._place_inspector()
-            self._uncover()
+        self.panes.follow_selection()
 
-    def _place_inspector(self) -> None:
-        """Puts the inspector beside the canvas, or in a narrow window over it."""
-        narrow = self.width() < NARROW
-        self.palette_.set_compact(narrow)
-        if narrow != self._overlaid:
-            self._overlaid = narrow
-            self._inspector_edge.setVisible(narrow)
-            self._size_panes()
-        self.inspector_place.setVisible(not narrow and not self._inspector_folded)
-        if not narrow:
-            self.pin.hide()
-            self.inspector_pane.setVisible(not self._inspector_folded)
-            place = self.inspector_place
-            self.inspector_pane.setGeometry(QRect(place.mapTo(self.upper, QPoint(0, 0)), place.size()))
-            self.inspector_pane.raise_()
-            return
-        desk = self._front
-        wanted = desk is not None and (
-            self._inspector_pinned or self._inspector_asked or bool(desk.workspace.selection)
-        )
-        width = min(INSPECTOR_WIDTH, self.upper.width() - 200)
-        self.inspector_pane.setGeometry(self.upper.width() - width, 0, width, self.upper.height())
-        self.inspector_pane.setVisible(wanted)
-        self.inspector_pane.raise_()
-        self.pin.setVisible(wanted)
-        self.pin.move(self.upper.width() - width - 32, 44)
-        self.pin.raise_()
+    def _restore_geometry(self) -> None:
+        geometry = self._preferences.numbers("window", 4)
+        if geometry is not None:
+            self.setGeometry(*geometry)
+        else:
+            self.resize(1440, 900)
 
-    def _uncover(self) -> None:
-        """Pans the canvas so that the inspector does not lie on the step that it shows."""
-        desk = self._front
-        step = desk.workspace.current_step if desk is not None else None
-        item = desk.canvas.projection.steps.get(step) if desk is not None and step is not None else None
-        if desk is None or item is None or not self.inspector_pane.isVisibleTo(self.editor):
-            return
-        covered = max(0, self.centre.geometry().right() - self.inspector_pane.x())
-        desk.canvas.viewer.reveal(item.card_rect().adjusted(-12, -20, 12 + covered / desk.canvas.zoom, 36))
-
-    def _place_capture(self) -> None:
-        bar = self.capture
-        if bar.isVisibleTo(self.centre):
-            size = bar.sizeHint()
-            width = min(size.width(), self.centre.width() - 32)
-            bar.setGeometry(QRect((self.centre.width() - width) // 2, 50, width, size.height()))
-            bar.raise_()
-
-    def _restore_sizes(self) -> None:
-        """Gives window and panes the sizes that were kept, or the ones they come with."""
-        if not self.isVisible():
-            geometry = self._preferences.numbers("window", 4)
-            if geometry is not None:
-                self.setGeometry(*geometry)
-            else:
-                self.resize(1440, 900)
-        self._size_panes()
-
-    def _size_panes(self) -> None:
-        data, palette, inspector = self._wanted_sizes()
-        # Before the first layout a splitter goes by its widgets' hints; afterwards it shares out what it is given in
-        # proportion, so the middle must be what is left.
-        self.palette_.hint = QSize(palette, 400)
-        self.inspector_place.hint = QSize(inspector, 400)
-        self.data_pane.hint = QSize(800, data)
-        if self.isVisible():
-            self.rows.setSizes([max(200, self.rows.height() - data - 1), data])
-            width = self.upper.width()
-            rest = [width - palette - 1] if self._overlaid else [width - palette - inspector - 2, inspector]
-            self.columns.setSizes([palette, *rest])
-
-    def _wanted_sizes(self) -> tuple[int, int, int]:
-        """The height of the data panel, the widths of palette and inspector."""
-        rows = self._preferences.numbers("rows", 2)
-        data = rows[1] if rows is not None else DATA_HEIGHT
-        columns = self._preferences.numbers("columns", 3)
-        if self.width() < NARROW:
-            narrow = self._preferences.numbers("columns_narrow", 2)
-            return data, narrow[0] if narrow is not None else PALETTE_WIDTH_NARROW, INSPECTOR_WIDTH
-        return (data, columns[0], columns[2]) if columns is not None else (data, PALETTE_WIDTH, INSPECTOR_WIDTH)
-
-    def _keep_sizes(self) -> None:
-        if self._front is not None and self.pages.currentWidget() is self.editor:
-            self._preferences.set("rows", self.rows.sizes() if self.data_pane.isVisible() else None)
-            sizes = self.columns.sizes()
-            if self.palette_.isVisible() and self._overlaid:
-                self._preferences.set("columns_narrow", sizes[:2])
-            elif self.palette_.isVisible() and self.inspector_pane.isVisible():
-                self._preferences.set("columns", sizes)
+    def _keep_preferences(self) -> None:
+        self.panes.keep_sizes()
         frame = self.geometry()
         if not (self.isMaximized() or self.isFullScreen()):
             self._preferences.set("window", [frame.x(), frame.y(), frame.width(), frame.height()])
         self._preferences.set("tabs", [str(desk.document.path) for desk in self._desks if desk.document.path])
         self._preferences.write()
 
-    def _panes(self) -> list[tuple[QWidget, Callable[[], None]]]:
-        """The panes in the order of F6, each with what puts the keyboard into it."""
-        desk = self._front
-
-        def focus(widget: QWidget) -> Callable[[], None]:
-            return lambda: widget.setFocus(Qt.FocusReason.TabFocusReason)
-
-        panes: list[tuple[QWidget, Callable[[], None]]] = [(self.rail, focus(self.rail.buttons["flows"]))]
-        if desk is None or self.pages.currentWidget() is not self.editor:
-            if self.welcome is not None:
-                panes.append((self.welcome, self.welcome.focus_first))
-            return panes
-        panes.append((self.toolbar, focus(self.toolbar.run if self.toolbar.run.isEnabled() else self.toolbar.stop)))
-        if self.palette_.isVisible():
-            panes.append((self.palette_, focus(self.palette_.field)))
-        panes.append((self.tabs, focus(self.tabs.bar)))
-        panes.append((self.canvases, focus(desk.canvas)))
-        if self.inspector_pane.isVisible():
-            panes.append((self.inspector_pane, desk.inspector.focus_first))
-        if self.data_pane.isVisible():
-            panes.append((self.data_pane, desk.data.focus_first))
-        return panes
-
     def _go_pane(self, by: int) -> None:
-        panes = self._panes()
+        rail = self.rail.buttons["flows"]
+        panes: list[tuple[QWidget, Callable[[], None]]] = [
+            (self.rail, lambda: rail.setFocus(Qt.FocusReason.TabFocusReason))
+        ]
+        if self.pages.currentWidget() is self.panes:
+            panes += self.panes.focus_order()
+        elif self.welcome is not None:
+            panes.append((self.welcome, self.welcome.focus_first))
         here = self.focusWidget()
         at = next(
             (n for n, (pane, _) in enumerate(panes) if here is not None and (pane is here or pane.isAncestorOf(here))),
@@ -919,25 +707,17 @@ class EditorWindow(QMainWindow):
         if old is not None and self._front is not None and new is not old:
             self._front.document.end_series()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.Resize, QEvent.Type.Move):
-            if watched is self.inspector_place or (watched is self.upper and self._overlaid):
-                self._place_inspector()
-            elif watched is self.centre:
-                self._place_capture()
-        return super().eventFilter(watched, event)
-
     def setVisible(self, visible: bool) -> None:
         # The children are laid out before the window's own show event: what depends on its width must be settled here.
         if visible and not self.isVisible():
-            self._place_inspector()
-            self._size_panes()
+            self.panes.place()
+            self.panes.size_panes()
         super().setVisible(visible)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self._front is not None:
-            self._place_inspector()
+            self.panes.place()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self._front is not None and self._front.running.addresses:
@@ -946,9 +726,9 @@ class EditorWindow(QMainWindow):
         super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._keep_sizes()
-        for desk in list(self._desks):
-            if desk.document.would_lose and not self._close(desk):
+        self._keep_preferences()
+        for desk in self._desks:
+            if not self._may_close(desk):
                 event.ignore()
                 return
         for desk in self._desks:
@@ -956,13 +736,6 @@ class EditorWindow(QMainWindow):
         self._shared.previews.close()
         self._shared.engine.close()
         event.accept()
-
-
-def _splitter(direction: Qt.Orientation, parent: QWidget) -> QSplitter:
-    splitter = QSplitter(direction, parent)
-    splitter.setHandleWidth(1)
-    splitter.setChildrenCollapsible(False)
-    return splitter
 
 
 def _slug(name: str) -> str:

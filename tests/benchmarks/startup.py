@@ -35,7 +35,7 @@ def painted():
     filled = window.window().findChild(app.EditorWindow) or next(
         widget for widget in QApplication.topLevelWidgets() if isinstance(widget, app.EditorWindow)
     )
-    told = {{"seconds": seconds, "cpu": time.process_time(), "palette": filled.palette_.model.rowCount()}}
+    told = {{"seconds": seconds, "cpu": time.process_time(), "palette": filled.panes.palette_pane.model.rowCount()}}
     QTimer.singleShot(0, lambda: (filled.close(), print(json.dumps(told))))
 
 app.main = lambda files: show(files, on_painted=painted)

@@ -151,7 +151,7 @@ def test_without_files_the_tabs_of_the_last_time_open(
     with opened(qtbot, qapp) as editor:
         editor.open([])
         assert [desk.document.path for desk in editor.window.desks] == paths
-        assert editor.window.tabs.bar.currentIndex() == 0
+        assert editor.window.panes.tabs.bar.currentIndex() == 0
 
 
 def test_the_first_start_shows_the_welcome_page(qtbot: QtBot, qapp: QApplication, data: Path) -> None:

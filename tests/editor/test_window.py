@@ -20,9 +20,9 @@ from flowstudio.editor.forms.preview import Previewed
 from flowstudio.editor.panels.changes import ChangesView
 from flowstudio.editor.panels.controls import IconButton
 from flowstudio.editor.panels.export import ExportSheet
+from flowstudio.editor.panels.panes import NARROW
 from flowstudio.editor.panels.samples import SampleSheet
 from flowstudio.editor.panels.settings import SettingsSheet
-from flowstudio.editor.window import NARROW
 from flowstudio.editor.workspace import Sample
 from flowstudio.flow.edits import AddStep, SetConfig, SetFlow, SetVariable
 from flowstudio.flow.model import Slot, Variable
@@ -46,8 +46,8 @@ def status(editor: Editor) -> str:
 
 def test_the_example_runs_and_every_pane_shows_it(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.open_example(SYNC)
-    assert editor.window.toolbar.place.toolTip().startswith("This flow has no file")
-    assert editor.window.toolbar.sample.text() == "Sample: customer-sync"
+    assert editor.window.panes.toolbar.place.toolTip().startswith("This flow has no file")
+    assert editor.window.panes.toolbar.sample.text() == "Sample: customer-sync"
     qtbot.keyClick(editor.window, Qt.Key.Key_F5)
     qtbot.waitUntil(lambda: desk.playback.status == "succeeded", timeout=30_000)
     assert status(editor).startswith("Run 1 finished in")
@@ -147,10 +147,10 @@ def test_stop_ends_an_endless_script(qtbot: QtBot, editor: Editor, tmp_path: Pat
     desk.running.run()
     qtbot.waitUntil(lambda: desk.playback.state_of("script").status == "running", timeout=30_000)
     assert editor.window.actions_["stop"].isEnabled()
-    assert not editor.window.toolbar.run.isEnabled()
+    assert not editor.window.panes.toolbar.run.isEnabled()
     qtbot.keyClick(editor.window, Qt.Key.Key_F5, Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(lambda: desk.playback.status == "stopped", timeout=10_000)
-    assert editor.window.toolbar.run.isEnabled()
+    assert editor.window.panes.toolbar.run.isEnabled()
     assert status(editor) == "Run 1 was stopped"
 
 
@@ -183,17 +183,17 @@ def test_a_captured_request_becomes_the_sample_and_run_uses_it(qtbot: QtBot, edi
     desk = drawn(editor, tmp_path, "hook -> map", map={"expression": "name"})
     desk.running.capture()
     qtbot.waitUntil(lambda: bool(desk.running.addresses), timeout=30_000)
-    assert editor.window.capture.isVisible()
+    assert editor.window.panes.capture.isVisible()
     address = desk.running.addresses["hook"]
-    assert editor.window.capture.address.text() == address
+    assert editor.window.panes.capture.address.text() == address
     body = json.dumps({"name": "Ines"}).encode()
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method="POST")
     with qtbot.waitSignal(desk.running.captured, timeout=10_000), urllib.request.urlopen(request) as answer:
         assert answer.status == 202
-    assert not editor.window.capture.isVisible()
+    assert not editor.window.panes.capture.isVisible()
     assert desk.workspace.sample is not None
     assert desk.workspace.sample.payload == {"name": "Ines"}
-    assert editor.window.toolbar.sample.text().startswith("Captured: POST")
+    assert editor.window.panes.toolbar.sample.text().startswith("Captured: POST")
     assert run_to_end(qtbot, desk) == "succeeded"
     assert desk.playback.visits[-1]["output"]["preview"] == "Ines"
 
@@ -204,7 +204,7 @@ def test_a_captured_sample_can_be_kept_beside_the_flow(editor: Editor, tmp_path:
     desk.workspace.add_captured(Sample("captured", "POST /in", {"name": "Zoë"}))
     editor.window.actions_["keep_sample"].trigger()
     assert json.loads((tmp_path / "drawn.post-in.sample.json").read_bytes()) == {"name": "Zoë"}
-    assert editor.window.toolbar.sample.text() == "Sample: post-in"
+    assert editor.window.panes.toolbar.sample.text() == "Sample: post-in"
     desk.workspace.choose_sample(desk.workspace.captured[0])
     editor.window.actions_["keep_sample"].trigger()
     assert (tmp_path / "drawn.post-in-2.sample.json").is_file()
@@ -212,7 +212,7 @@ def test_a_captured_sample_can_be_kept_beside_the_flow(editor: Editor, tmp_path:
 
 def test_with_several_triggers_run_asks_which(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> map; hook -> map2")
-    qtbot.mouseClick(editor.window.toolbar.run, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(editor.window.panes.toolbar.run, Qt.MouseButton.LeftButton)
     menu = next(widget for widget in editor.window.findChildren(QMenu) if widget.isVisible())
     assert [action.text() for action in menu.actions()] == ["Run from start", "Run from hook"]
     menu.actions()[1].trigger()
@@ -226,9 +226,9 @@ def test_escape_gives_up_waiting_for_a_request(qtbot: QtBot, editor: Editor, tmp
     desk = drawn(editor, tmp_path, "hook -> map")
     desk.running.capture()
     qtbot.waitUntil(lambda: bool(desk.running.addresses), timeout=30_000)
-    qtbot.keyClick(editor.window.capture, Qt.Key.Key_Escape)
+    qtbot.keyClick(editor.window.panes.capture, Qt.Key.Key_Escape)
     assert not desk.running.addresses
-    assert not editor.window.capture.isVisible()
+    assert not editor.window.panes.capture.isVisible()
 
 
 def test_capture_without_a_webhook_says_what_to_add(editor: Editor, tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_samples_beside_the_flow_can_be_chosen(editor: Editor) -> None:
     titles = [sample.title for sample in desk.running.samples()]
     assert titles == ["customer-sync", "below-minimum"]
     desk.workspace.choose_sample(desk.running.samples()[1])
-    assert editor.window.toolbar.sample.text() == "Sample: below-minimum"
+    assert editor.window.panes.toolbar.sample.text() == "Sample: below-minimum"
 
 
 def test_saving_an_example_asks_for_a_place_and_brings_its_samples(
@@ -339,7 +339,7 @@ def test_opening_an_open_file_goes_to_its_tab(editor: Editor, tmp_path: Path) ->
     assert first.document.path is not None
     assert editor.window.open_file(first.document.path) is first
     assert len(editor.window.desks) == 2
-    assert editor.window.tabs.bar.currentIndex() == 0
+    assert editor.window.panes.tabs.bar.currentIndex() == 0
 
 
 def test_an_untouched_empty_flow_gives_way_to_a_file(editor: Editor, tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_undo_and_redo_are_named_and_keep_to_their_flow(qtbot: QtBot, editor: Ed
     assert len(undo.text()) > len("Undo ")
     drawn(editor, tmp_path, name="second")
     assert not undo.isEnabled()
-    editor.window.tabs.bar.setCurrentIndex(0)
+    editor.window.panes.tabs.bar.setCurrentIndex(0)
     assert undo.isEnabled()
     qtbot.keyClick(editor.window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert "more" not in first.document.flow.steps
@@ -379,12 +379,12 @@ def test_f6_goes_round_the_panes_in_order(qtbot: QtBot, editor: Editor, tmp_path
     window = editor.window
     panes = [
         window.rail,
-        window.toolbar,
-        window.palette_,
-        window.tabs,
-        window.canvases,
-        window.inspectors,
-        window.datas,
+        window.panes.toolbar,
+        window.panes.palette_pane,
+        window.panes.tabs,
+        window.panes.canvases,
+        window.panes.inspectors,
+        window.panes.datas,
     ]
     seen = []
     window.rail.buttons["flows"].setFocus()
@@ -394,7 +394,7 @@ def test_f6_goes_round_the_panes_in_order(qtbot: QtBot, editor: Editor, tmp_path
         qtbot.keyClick(window, Qt.Key.Key_F6)
     assert seen == panes
     qtbot.keyClick(window, Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
-    assert window.datas.isAncestorOf(window.focusWidget())
+    assert window.panes.datas.isAncestorOf(window.focusWidget())
 
 
 def test_every_icon_button_has_a_name_and_every_command_a_word(editor: Editor) -> None:
@@ -442,43 +442,43 @@ def test_settings_apply_at_once_and_are_kept(qtbot: QtBot, editor: Editor) -> No
 def test_a_narrow_window_lays_the_inspector_over_the_canvas(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     window = editor.window
     desk = drawn(editor, tmp_path, "start -> map -> http -> alert")
-    assert window.inspector_pane.isVisible()
-    assert window.columns.sizes()[0] == 240
-    assert window.inspector_pane.width() == 356
+    assert window.panes.inspector_pane.isVisible()
+    assert window.panes.columns.sizes()[0] == 240
+    assert window.panes.inspector_pane.width() == 356
     window.resize(NARROW - 60, 900)
-    qtbot.waitUntil(lambda: not window.inspector_pane.isVisible())
-    assert window.palette_.list.rows.compact
+    qtbot.waitUntil(lambda: not window.panes.inspector_pane.isVisible())
+    assert window.panes.palette_pane.list.rows.compact
     desk.workspace.select(["http"])
-    assert window.inspector_pane.isVisible()
-    assert window.inspector_pane.geometry().right() == window.upper.width() - 1
+    assert window.panes.inspector_pane.isVisible()
+    assert window.panes.inspector_pane.geometry().right() == window.panes.upper.width() - 1
     item = desk.canvas.projection.steps["http"]
     qtbot.waitUntil(
         lambda: (
-            desk.canvas.viewer.to_view(item.card_rect().bottomRight()).x() + window.centre.x()
-            < window.inspector_pane.x()
+            desk.canvas.viewer.to_view(item.card_rect().bottomRight()).x() + window.panes.centre.x()
+            < window.panes.inspector_pane.x()
         )
     )
     desk.workspace.select()
-    assert not window.inspector_pane.isVisible()
-    window.pin.setChecked(True)
-    assert window.inspector_pane.isVisible()
+    assert not window.panes.inspector_pane.isVisible()
+    window.panes.pin.setChecked(True)
+    assert window.panes.inspector_pane.isVisible()
     window.resize(NARROW + 100, 900)
-    qtbot.waitUntil(lambda: window.inspector_pane.x() > window.centre.geometry().right())
-    assert window.inspector_pane.isVisible()
-    assert window.inspector_pane.height() == window.upper.height()
+    qtbot.waitUntil(lambda: window.panes.inspector_pane.x() > window.panes.centre.geometry().right())
+    assert window.panes.inspector_pane.isVisible()
+    assert window.panes.inspector_pane.height() == window.panes.upper.height()
 
 
 def test_sizes_are_kept_and_reset(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     window = editor.window
     drawn(editor, tmp_path)
-    assert window.rows.sizes()[1] == 300
-    window.columns.setSizes([300, 900, 400])
-    qtbot.waitUntil(lambda: window.inspector_pane.width() == window.columns.sizes()[2])
-    kept = window.columns.sizes()
-    window._keep_sizes()
+    assert window.panes.rows.sizes()[1] == 300
+    window.panes.columns.setSizes([300, 900, 400])
+    qtbot.waitUntil(lambda: window.panes.inspector_pane.width() == window.panes.columns.sizes()[2])
+    kept = window.panes.columns.sizes()
+    window.panes.keep_sizes()
     assert editor.preferences.numbers("columns", 3) == kept
-    window.reset_layout()
-    assert window.columns.sizes()[0] == 240
+    window.panes.reset()
+    assert window.panes.columns.sizes()[0] == 240
     assert editor.preferences.numbers("columns", 3) is None
 
 
@@ -486,9 +486,9 @@ def test_panes_fold_by_their_keys(qtbot: QtBot, editor: Editor, tmp_path: Path) 
     window = editor.window
     drawn(editor, tmp_path)
     for key, pane in (
-        (Qt.Key.Key_B, window.palette_),
-        (Qt.Key.Key_J, window.data_pane),
-        (Qt.Key.Key_I, window.inspector_pane),
+        (Qt.Key.Key_B, window.panes.palette_pane),
+        (Qt.Key.Key_J, window.panes.data_pane),
+        (Qt.Key.Key_I, window.panes.inspector_pane),
     ):
         qtbot.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
         assert not pane.isVisible()

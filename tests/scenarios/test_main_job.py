@@ -39,7 +39,7 @@ class Hand:
     def drag_from_palette(self, title: str, place: QPointF) -> str:
         """Drags a component to a place on the canvas; the new step's id."""
         before = set(self.desk.document.flow.steps)
-        palette = self.editor.window.palette_
+        palette = self.editor.window.panes.palette_pane
         model = palette.model
         row = next(row for row in range(model.rowCount()) if model.index(row).data() == title)
         assert model.index(row).data(Role.SPEC) is not None

@@ -84,9 +84,9 @@ def test_the_example_after_a_run(
         name = f"editor-{theme}-{size[0]}x{size[1]}"
         image = taken(editor, folder, name, size)
         for pane in (
-            window.palette_,
+            window.panes.palette_pane,
             desk.canvas,
-            window.inspector_pane,
+            window.panes.inspector_pane,
             desk.data.timeline,
             sides.input,
             sides.output,
