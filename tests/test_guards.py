@@ -14,8 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# All cases are run once, by the first test that asks: on one worker.
-pytestmark = pytest.mark.xdist_group("guards")
+pytestmark = pytest.mark.slow
 
 HEAD = """
     import asyncio, logging, socket, threading, warnings

@@ -82,6 +82,7 @@ def test_a_platform_plugin_that_lacks_a_library_is_found_before_qt_aborts(
     assert install_line() in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["QtCore", "QtWidgets"])
 def test_the_test_suite_answers_with_that_sentence(tmp_path: Path, module: str) -> None:
     package = tmp_path / "PySide6"
