@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +14,14 @@ from hypothesis import HealthCheck, settings
 
 from flowstudio.editor.prerequisites import obstacle
 
-pytest_plugins = ["tests.entered"]
+# Here and not in a hook: the conftest.py of a folder below may import Qt, and pytest-qt answers a missing system library
+# with an internal error.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if sentence := obstacle():
+    print(f"ERROR: {sentence}", file=sys.stderr)
+    sys.exit(pytest.ExitCode.USAGE_ERROR)
+
+pytest_plugins = ["tests.entered", "tests.guards"]
 
 _FOREIGN = ("FLOWSTUDIO_", "QT_", "XDG_", "PYTHON_KEYRING_", "DBUS_SESSION_")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -29,14 +37,9 @@ settings.register_profile("thorough", settings.get_profile("dev"), max_examples=
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the world; comes before pytest-qt, which answers a missing system library with an internal error."""
+    """Makes the world, before another plugin looks around in it."""
     config.stash[_home] = home = Path(tempfile.mkdtemp(prefix="flowstudio-tests-"))
     _live_in(home)
-    if sentence := obstacle():
-        shutil.rmtree(home)
-        raise pytest.UsageError(sentence)
-    # Only now: the guards import Qt.
-    config.pluginmanager.import_plugin("tests.guards")
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or _profile(config))
 
 
@@ -55,7 +58,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _live_in(home: Path) -> None:
     """Points everything that a program keeps for its user, here and in child processes, at an empty folder."""
-    shown = os.environ.get("QT_QPA_PLATFORM", "offscreen")
+    shown = os.environ["QT_QPA_PLATFORM"]
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in _PROXIES:

@@ -83,8 +83,9 @@ def test_a_platform_plugin_that_lacks_a_library_is_found_before_qt_aborts(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("asked", [(), ("tests/scenarios",), ("tests/flow",)])
 @pytest.mark.parametrize("module", ["QtCore", "QtWidgets"])
-def test_the_test_suite_answers_with_that_sentence(tmp_path: Path, module: str) -> None:
+def test_the_test_suite_answers_with_that_sentence(tmp_path: Path, module: str, asked: tuple[str, ...]) -> None:
     package = tmp_path / "PySide6"
     package.mkdir()
     for name in ("__init__", "QtCore", "QtGui", "QtTest", "QtWidgets"):
@@ -92,7 +93,7 @@ def test_the_test_suite_answers_with_that_sentence(tmp_path: Path, module: str) 
             f"raise ImportError({LACKING!r})\n" if name == module else "", encoding="utf-8"
         )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/test_guards.py"],
+        [sys.executable, "-m", "pytest", *asked],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
