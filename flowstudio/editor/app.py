@@ -68,11 +68,11 @@ class Editor:
         if not wanted:
             wanted = [path for path in map(Path, self.preferences.texts("tabs")) if path.is_file()]
         for path in wanted:
-            self.window.open_file(path)
-        if not self.window.desks:
+            self.window.desks.open_file(path)
+        if not self.window.desks.all:
             self.window.show_welcome()
         elif not files:
-            self.window.bring_first()
+            self.window.desks.bring_at(0)
 
     def offer_recovery(self) -> None:
         """Offers what an editor that was killed has left unsaved."""
@@ -91,7 +91,7 @@ class Editor:
                 self.window,
             )
             if answer == "Recover":
-                self.window.recover(flow, copy.path)
+                self.window.desks.recover(flow, copy.path)
             if answer in ("Recover", "Discard"):
                 self.recovery.drop(copy.key)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
-    QFileDialog,
     QHBoxLayout,
     QMainWindow,
     QMenu,
@@ -22,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from flowstudio.editor.actions import Actions, shown_key
 from flowstudio.editor.desk import Desk, Surround
+from flowstudio.editor.desks import Desks, RecentFiles
 from flowstudio.editor.panels import about, toolbar
 from flowstudio.editor.panels.command_palette import CommandPalette, Offer
 from flowstudio.editor.panels.controls import Pane
@@ -33,18 +32,8 @@ from flowstudio.editor.panels.status import StatusBar
 from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
 from flowstudio.editor.preferences import Preferences
 from flowstudio.editor.workspace import Sample
-from flowstudio.errors import FileError, FlowStudioError
+from flowstudio.errors import FileError
 from flowstudio.flow.files import read_flow, read_payload
-from flowstudio.flow.model import Flow
-
-FILTER: Final = "Flows (*.flow.json);;JSON files (*.json);;All files (*)"
-
-
-class RecentFiles(Protocol):
-    """The flows that were open last (see stores/views)."""
-
-    def add(self, path: Path) -> None: ...
-    def paths(self) -> Sequence[Path]: ...
 
 
 class EditorWindow(QMainWindow):
@@ -59,10 +48,9 @@ class EditorWindow(QMainWindow):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._shared, self._preferences, self._recent = shared, preferences, recent
+        self._shared, self._preferences = shared, preferences
         self._examples = tuple(examples)
-        self._desks: list[Desk] = []
-        self._front: Desk | None = None
+        self.desks: Final = Desks(shared, recent, self)
         self._awake = False
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
@@ -73,27 +61,17 @@ class EditorWindow(QMainWindow):
         self._restore_geometry()
 
     @property
-    def desks(self) -> Sequence[Desk]:
-        """The open flows, in the order of their tabs."""
-        return self._desks
-
-    @property
     def desk(self) -> Desk | None:
-        """The flow in front; None while the welcome page is shown."""
-        return self._front
+        """The flow in front."""
+        return self.desks.front
 
     @property
     def first_sight(self) -> QWidget:
         """What a person looks at first: the canvas, or the welcome page while no flow is open."""
-        if self._front is not None and self.pages.currentWidget() is self.panes:
-            viewport: QWidget = self._front.canvas.viewer.viewport()
+        if self.desk is not None and self.pages.currentWidget() is self.panes:
+            viewport: QWidget = self.desk.canvas.viewer.viewport()
             return viewport
         return self.centralWidget()
-
-    def bring_first(self) -> None:
-        """Shows the first tab."""
-        if self._desks:
-            self._bring(self._desks[0])
 
     def _build(self) -> None:
         themes = self._shared.themes
@@ -119,12 +97,12 @@ class EditorWindow(QMainWindow):
 
     def _connect(self) -> None:
         answers: dict[str, Callable[[], object]] = {
-            "new": self.new_flow,
-            "open": self.ask_open,
-            "save": self.save,
-            "save_as": self.save_as,
+            "new": self.desks.new,
+            "open": self.desks.ask_open,
+            "save": self.desks.save,
+            "save_as": self.desks.save_as,
             "export": self.export,
-            "close_tab": self.close_front,
+            "close_tab": self._close_front,
             "welcome": self.show_welcome,
             "settings": self.open_settings,
             "quit": self.close,
@@ -148,8 +126,8 @@ class EditorWindow(QMainWindow):
             "reset_layout": self.panes.reset,
             "next_pane": lambda: self._go_pane(1),
             "previous_pane": lambda: self._go_pane(-1),
-            "next_tab": lambda: self._go_tab(1),
-            "previous_tab": lambda: self._go_tab(-1),
+            "next_tab": lambda: self.desks.step(1),
+            "previous_tab": lambda: self.desks.step(-1),
             "commands": lambda: self.open_commands(""),
             "keys": lambda: about.show_keys(self.actions_, self._shared.themes, self),
             "about": lambda: about.show_about(self._shared.themes, self),
@@ -160,6 +138,10 @@ class EditorWindow(QMainWindow):
             QShortcut(QKeySequence(key), self, lambda by=by: self._with(lambda desk: desk.data.go_change(by)))
         for key, by in (("Ctrl+Alt+Left", -1), ("Ctrl+Alt+Right", 1)):
             QShortcut(QKeySequence(key), self, lambda by=by: self._with(lambda desk: desk.data.go_visit(by)))
+        self.desks.added.connect(self._added)
+        self.desks.removed.connect(self._removed)
+        self.desks.brought.connect(self._show_front)
+        self.desks.saved.connect(lambda: self.status.mention("Saved", "muted", "cloud-check"))
         panes = self.panes
         panes.arranged.connect(self._enable)
         panes.toolbar.menu_asked.connect(self._open_menu)
@@ -169,10 +151,10 @@ class EditorWindow(QMainWindow):
         self.rail.settings_asked.connect(self.open_settings)
         self.rail.home_asked.connect(self.show_welcome)
         panes.palette_pane.added.connect(self._add_component)
-        panes.tabs.chosen.connect(self._tab_chosen)
+        panes.tabs.chosen.connect(self.desks.bring_at)
         panes.tabs.close_asked.connect(self._close_asked)
-        panes.tabs.moved.connect(self._tab_moved)
-        panes.tabs.new_asked.connect(self.new_flow)
+        panes.tabs.moved.connect(self.desks.move)
+        panes.tabs.new_asked.connect(self.desks.new)
         panes.capture.given_up.connect(lambda: self._with(lambda desk: desk.running.unlisten()))
         self.status.problems_asked.connect(lambda: self._show_left("problems"))
         self.status.engine_asked.connect(self._restart_engine)
@@ -184,124 +166,16 @@ class EditorWindow(QMainWindow):
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._focus_changed)
 
-    def new_flow(self) -> Desk:
-        """Opens a tab with an empty flow."""
-        desk = Desk(self._shared, self)
-        desk.document.new()
-        self._take_in(desk)
-        return desk
-
-    def open_example(self, path: Path) -> Desk:
-        """Opens a copy of an example: the example itself is never changed, saving asks for a place."""
-        desk = Desk(self._shared, self)
-        desk.document.new(read_flow(path).flow, example=path)
-        desk.is_example = True
-        self._take_in(desk)
-        return desk
-
-    def open_file(self, path: Path) -> Desk | None:
-        """Opens a file in a tab, or goes to the tab where it is open; None when it cannot be read."""
-        path = Path(os.path.abspath(path))
-        for desk in self._desks:
-            if desk.document.path == path:
-                self._bring(desk)
-                return desk
-        desk = Desk(self._shared, self)
-        try:
-            desk.open(path)
-        except FileError as error:
-            desk.deleteLater()
-            about.show_file_problems(path, error.problems, self._shared.themes, self)
-            return None
-        self._recent.add(path)
-        alone = self._desks[0] if len(self._desks) == 1 else None
-        self._take_in(desk)
-        if (
-            alone is not None
-            and alone.document.path is None
-            and not alone.document.is_modified
-            and not alone.document.flow.steps
-        ):
-            self._let_go(alone)
-        return desk
-
-    def recover(self, flow: Flow, path: Path | None) -> Desk:
-        """Opens what an editor that was ended left unsaved."""
-        desk = Desk(self._shared, self)
-        desk.document.recover(flow, path)
-        self._take_in(desk)
-        desk.document.keep_for_recovery()
-        return desk
-
-    def ask_open(self) -> None:
-        """Lets a person choose files."""
-        folder = (
-            self._front.document.path.parent if self._front is not None and self._front.document.path else Path.cwd()
-        )
-        chosen, _ = QFileDialog.getOpenFileNames(self, "Open flows", str(folder), FILTER)
-        for name in chosen:
-            self.open_file(Path(name))
-
-    def save(self) -> bool:
-        """Saves the flow in front; asks for a place where it has none. False when it was not saved."""
-        desk = self._front
-        if desk is None:
-            return False
-        if desk.document.path is None:
-            return self.save_as()
-        return self._write(desk, None)
-
-    def save_as(self) -> bool:
-        """Saves the flow in front to a place that a person chooses."""
-        desk = self._front
-        if desk is None:
-            return False
-        document = desk.document
-        folder = document.path.parent if document.path is not None else Path.cwd()
-        proposed = document.path or folder / f"{_slug(document.flow.name)}.flow.json"
-        name, _ = QFileDialog.getSaveFileName(self, "Save flow", str(proposed), FILTER)
-        if not name:
-            return False
-        path = Path(name)
-        return self._write(desk, path if path.name.endswith(".json") else path.with_name(f"{path.name}.flow.json"))
-
-    def _write(self, desk: Desk, path: Path | None) -> bool:
-        samples = desk.document.samples_path if desk.document.path is None else None
-        try:
-            if path is None and desk.document.changed_on_disk():
-                answer = about.ask(
-                    "This file was changed by another program",
-                    "Saving writes your version over it.",
-                    ("Save anyway", "Cancel"),
-                    self,
-                )
-                if answer != "Save anyway":
-                    return False
-            desk.document.save(path)
-        except FlowStudioError as error:
-            about.tell("The flow was not saved", str(error), self)
-            return False
-        if samples is not None and desk.document.path is not None:
-            desk.document.bring_samples(samples)
-        if desk.document.path is not None:
-            self._recent.add(desk.document.path)
-        self.status.mention("Saved", "muted", "cloud-check")
-        return True
-
     def export(self) -> None:
         """Opens the sheet that publishes a template version."""
-        if self._front is not None:
+        if self.desk is not None:
             # Loaded when it is asked for: it brings the check of flows along.
             from flowstudio.editor.panels.export import ExportSheet
 
-            sheet = ExportSheet(self._front.document, self._shared.registry, self._shared.themes, self)
+            sheet = ExportSheet(self.desk.document, self._shared.registry, self._shared.themes, self)
             sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             sheet.exported.connect(lambda path: self.status.mention(f"Exported {path}", "ok", "check-circle-fill"))
             sheet.open()
-
-    def close_front(self) -> bool:
-        """Closes the tab in front; False when it stays."""
-        return self._front is None or self._close(self._front)
 
     def show_welcome(self) -> None:
         """Shows the welcome page; the open flows stay open."""
@@ -311,7 +185,7 @@ class EditorWindow(QMainWindow):
             self.welcome.example_opened.connect(self._open_and_run)
             self.welcome.recent_opened.connect(self._open_recent)
             self.pages.addWidget(self.welcome)
-        self.welcome.show_recent(self._recent.paths())
+        self.welcome.show_recent(self.desks.recent.paths())
         self.pages.setCurrentWidget(self.welcome)
         self.status.hide()
         self._enable()
@@ -325,12 +199,11 @@ class EditorWindow(QMainWindow):
             return
         self._awake = True
         self._shared.engine.start()
-        for desk in self._desks:
+        for desk in self.desks.all:
             desk.inspector.wake()
 
-    def _take_in(self, desk: Desk) -> None:
-        desk.furnish()
-        self._desks.append(desk)
+    def _added(self, added: Any) -> None:
+        desk: Desk = added
         self.panes.add(desk.canvas, desk.inspector, desk.data)
         desk.said.connect(self._said)
         desk.face_changed.connect(self._faces_changed)
@@ -343,59 +216,27 @@ class EditorWindow(QMainWindow):
         desk.document.undo_stack.indexChanged.connect(self._enable)
         if self._awake:
             desk.inspector.wake()
-        self._bring(desk)
-        desk.canvas.setFocus()
 
-    def _bring(self, desk: Desk) -> None:
-        self._front = desk
-        self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
-        self.panes.tabs.fill([each.face for each in self._desks], self._desks.index(desk))
-        self._show_front()
-
-    def _let_go(self, desk: Desk) -> None:
-        place = self._desks.index(desk)
-        desk.close()
-        self._desks.remove(desk)
+    def _removed(self, removed: Any) -> None:
+        desk: Desk = removed
         self.panes.remove(desk.canvas, desk.inspector, desk.data)
-        desk.deleteLater()
-        if self._front is desk:
-            self._front = None
-            if self._desks:
-                self._bring(self._desks[min(place, len(self._desks) - 1)])
-                return
-        self.panes.tabs.fill([each.face for each in self._desks], self._desks.index(self._front) if self._front else -1)
-        self._show_front()
-
-    def _may_close(self, desk: Desk) -> bool:
-        """Asks where something would be lost, and saves if that is the answer."""
-        if not desk.document.would_lose:
-            return True
-        self._bring(desk)
-        name = desk.document.flow.name
-        answer = about.ask(
-            f"Save the changes to “{name}”?", "They are lost otherwise.", ("Save", "Discard", "Cancel"), self
-        )
-        return answer == "Discard" or (answer == "Save" and self.save())
-
-    def _close(self, desk: Desk) -> bool:
-        if not self._may_close(desk):
-            return False
-        self._let_go(desk)
-        return True
 
     def _show_front(self) -> None:
-        if self._front is None:
+        """Shows what is in front now: a flow, or the welcome page where none is open."""
+        desk = self.desk
+        self.panes.tabs.fill([each.face for each in self.desks.all], self.desks.place)
+        if desk is None:
             self.show_welcome()
             return
+        self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
         self.pages.setCurrentWidget(self.panes)
         self.status.show()
         self.rail.buttons["flows"].setChecked(True)
         self._faces_changed()
         self._problems_changed()
         self._sample_changed()
-        self._listening(self._front.running.addresses)
-        self._status_changed(self._front.playback.status)
-        self.panes.place()
+        self._listening(desk.running.addresses)
+        self._status_changed(desk.playback.status)
         self._enable()
 
     def open_settings(self) -> None:
@@ -413,7 +254,7 @@ class EditorWindow(QMainWindow):
 
     def edit_sample(self) -> None:
         """Opens the payload that Run starts with as JSON."""
-        desk = self._front
+        desk = self.desk
         if desk is None:
             return
         sample = desk.running.sample(desk.running.trigger())
@@ -451,7 +292,7 @@ class EditorWindow(QMainWindow):
                 command.hint,
                 shown_key(action),
             )
-        desk = self._front
+        desk = self.desk
         if desk is None or self.pages.currentWidget() is not self.panes:
             return
         flow = desk.document.flow
@@ -477,14 +318,14 @@ class EditorWindow(QMainWindow):
             )
 
     def _go_step(self, step: str) -> None:
-        if self._front is not None:
-            self._front.workspace.select([step])
-            self._front.canvas.reveal(step)
-            self._front.canvas.setFocus()
+        if self.desk is not None:
+            self.desk.workspace.select([step])
+            self.desk.canvas.reveal(step)
+            self.desk.canvas.setFocus()
 
     def _with(self, do: Callable[[Desk], object]) -> None:
-        if self._front is not None and self.pages.currentWidget() is self.panes:
-            do(self._front)
+        if self.desk is not None and self.pages.currentWidget() is self.panes:
+            do(self.desk)
 
     def _undo(self) -> None:
         self._with(lambda desk: desk.document.undo_stack.undo())
@@ -493,25 +334,25 @@ class EditorWindow(QMainWindow):
         self._with(lambda desk: desk.document.undo_stack.redo())
 
     def _add_component(self, name: str) -> None:
-        if self._front is None:
-            self.new_flow()
-        if self._front is not None:
-            self._front.canvas.add_component(name)
+        if self.desk is None:
+            self.desks.new()
+        if self.desk is not None:
+            self.desk.canvas.add_component(name)
 
     def _open_and_run(self, path: Any) -> None:
-        desk = self.open_example(path)
+        desk = self.desks.open_example(path)
         desk.running.run()
 
     def _open_recent(self, path: Any) -> None:
-        self.open_file(path)
+        self.desks.open_file(path)
 
     def _restart_engine(self) -> None:
         self._shared.engine.restart()
 
     def _show_left(self, view: str) -> None:
-        if self._front is not None:
+        if self.desk is not None:
             self.panes.data_pane.show()
-            self._front.data.show_left(view)
+            self.desk.data.show_left(view)
             self._enable()
 
     def _open_menu(self, button: Any) -> None:
@@ -520,13 +361,13 @@ class EditorWindow(QMainWindow):
         menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
     def _keep_sample(self) -> None:
-        kept = self._front.running.keep_sample() if self._front is not None else None
+        kept = self.desk.running.keep_sample() if self.desk is not None else None
         if kept is not None:
             self.status.mention(f"Kept as {kept.name}", "ok", "check-circle-fill")
 
     def _run_pressed(self, button: Any) -> None:
         """Runs; with several triggers a person says which one."""
-        desk = self._front
+        desk = self.desk
         triggers = desk.running.triggers() if desk is not None else []
         if desk is None or len(triggers) < 2:
             self.actions_["run"].trigger()
@@ -544,15 +385,15 @@ class EditorWindow(QMainWindow):
 
     def _recent_menu(self) -> QMenu:
         menu = QMenu("Open recent", self)
-        for path in self._recent.paths():
+        for path in self.desks.recent.paths():
             menu.addAction(f"{path.name}    {path.parent}").triggered.connect(
-                lambda _=False, path=path: self.open_file(path)
+                lambda _=False, path=path: self.desks.open_file(path)
             )
         menu.setEnabled(bool(menu.actions()))
         return menu
 
     def _open_samples(self, button: Any) -> None:
-        desk = self._front
+        desk = self.desk
         if desk is None:
             return
         trigger = desk.running.trigger()
@@ -575,10 +416,10 @@ class EditorWindow(QMainWindow):
             self.status.say(sentence, tone, icon)
 
     def _faces_changed(self) -> None:
-        if len(self._desks) == self.panes.tabs.bar.count():
-            for place, each in enumerate(self._desks):
+        if len(self.desks) == self.panes.tabs.bar.count():
+            for place, each in enumerate(self.desks.all):
                 self.panes.tabs.set_face(place, each.face)
-        desk = self._front
+        desk = self.desk
         if desk is None:
             return
         document = desk.document
@@ -589,17 +430,17 @@ class EditorWindow(QMainWindow):
         self._enable()
 
     def _problems_changed(self) -> None:
-        if self._front is not None:
-            errors = sum(problem.severity == "error" for problem in self._front.problems)
-            self.status.show_problems(errors, len(self._front.problems) - errors)
+        if self.desk is not None:
+            errors = sum(problem.severity == "error" for problem in self.desk.problems)
+            self.status.show_problems(errors, len(self.desk.problems) - errors)
 
     def _sample_changed(self) -> None:
-        if self._front is not None:
-            self.panes.toolbar.show_sample(sample_title(self._front.running.sample(self._front.running.trigger())))
+        if self.desk is not None:
+            self.panes.toolbar.show_sample(sample_title(self.desk.running.sample(self.desk.running.trigger())))
             self._enable()
 
     def _status_changed(self, _: str) -> None:
-        desk = self._front
+        desk = self.desk
         if desk is None:
             return
         playback = desk.playback
@@ -609,7 +450,7 @@ class EditorWindow(QMainWindow):
         self._enable()
 
     def _listening(self, addresses: Any) -> None:
-        desk = self._front
+        desk = self.desk
         addresses = desk.running.addresses if desk is not None else {}
         methods = [
             next(iter(desk.document.flow.steps[step].config.get("methods") or ()), "POST")
@@ -623,24 +464,17 @@ class EditorWindow(QMainWindow):
         self.status.mention(f"Captured {sample.title}. Run starts with it.", "ok", "check-circle-fill")
         self._sample_changed()
 
-    def _tab_chosen(self, place: int) -> None:
-        if 0 <= place < len(self._desks):
-            self._bring(self._desks[place])
-
-    def _tab_moved(self, here: int, there: int) -> None:
-        self._desks.insert(there, self._desks.pop(here))
-
     def _close_asked(self, place: int) -> None:
-        if 0 <= place < len(self._desks):
-            self._close(self._desks[place])
+        if 0 <= place < len(self.desks):
+            self.desks.close(self.desks.all[place])
 
-    def _go_tab(self, by: int) -> None:
-        if self._front is not None and len(self._desks) > 1:
-            self._bring(self._desks[(self._desks.index(self._front) + by) % len(self._desks)])
+    def _close_front(self) -> None:
+        if self.desk is not None:
+            self.desks.close(self.desk)
 
     def _enable(self) -> None:
         """Makes exactly those commands possible that can be done now."""
-        desk = self._front if self.pages.currentWidget() is self.panes else None
+        desk = self.desk if self.pages.currentWidget() is self.panes else None
         stack = desk.document.undo_stack if desk is not None else None
         live = desk is not None and desk.playback.is_live
         possible = {
@@ -683,7 +517,7 @@ class EditorWindow(QMainWindow):
         frame = self.geometry()
         if not (self.isMaximized() or self.isFullScreen()):
             self._preferences.set("window", [frame.x(), frame.y(), frame.width(), frame.height()])
-        self._preferences.set("tabs", [str(desk.document.path) for desk in self._desks if desk.document.path])
+        self._preferences.set("tabs", [str(desk.document.path) for desk in self.desks.all if desk.document.path])
         self._preferences.write()
 
     def _go_pane(self, by: int) -> None:
@@ -704,8 +538,8 @@ class EditorWindow(QMainWindow):
 
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         """Leaving a field ends the series of its edits."""
-        if old is not None and self._front is not None and new is not old:
-            self._front.document.end_series()
+        if old is not None and self.desk is not None and new is not old:
+            self.desk.document.end_series()
 
     def setVisible(self, visible: bool) -> None:
         # The children are laid out before the window's own show event: what depends on its width must be settled here.
@@ -716,22 +550,22 @@ class EditorWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if self._front is not None:
+        if self.desk is not None:
             self.panes.place()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self._front is not None and self._front.running.addresses:
-            self._front.running.unlisten()
+        if event.key() == Qt.Key.Key_Escape and self.desk is not None and self.desk.running.addresses:
+            self.desk.running.unlisten()
             return
         super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._keep_preferences()
-        for desk in self._desks:
-            if not self._may_close(desk):
+        for desk in self.desks.all:
+            if not self.desks.may_close(desk):
                 event.ignore()
                 return
-        for desk in self._desks:
+        for desk in self.desks.all:
             desk.close()
         self._shared.previews.close()
         self._shared.engine.close()

@@ -30,7 +30,7 @@ from flowstudio.flow.edits import AddStep, SetFlow
 app = application()
 editor = Editor(app)
 editor.open(sys.argv[1:])
-desk = editor.window.desks[0] if editor.window.desks else editor.window.new_flow()
+desk = editor.window.desks.all[0] if len(editor.window.desks) else editor.window.desks.new()
 desk.document.apply(SetFlow("name", "Typed before the kill"))
 desk.document.apply(AddStep("late", "map@1"))
 copies = editor.recovery
@@ -89,7 +89,7 @@ def test_what_a_killed_editor_left_is_offered_and_recovered(
         assert desk.document.flow.name == "Typed before the kill"
         assert "late" in desk.document.flow.steps
         assert desk.document.is_modified
-        assert editor.window.save()
+        assert editor.window.desks.save()
         assert json.loads(path.read_bytes())["name"] == "Typed before the kill"
         assert editor.recovery.left_behind() == []
 
@@ -101,7 +101,7 @@ def test_a_flow_without_a_file_is_recovered_too_and_survives_a_second_kill(
     with opened(qtbot, qapp) as editor:
         with answering(qtbot, "Later"):
             editor.offer_recovery()
-        assert editor.window.desks == []
+        assert editor.window.desks.all == ()
     with opened(qtbot, qapp) as editor:
         with answering(qtbot, "Recover"):
             editor.offer_recovery()
@@ -126,11 +126,11 @@ def test_an_editor_that_ends_well_leaves_nothing_behind(
 ) -> None:
     path = written(tmp_path, flow("start -> map"))
     with opened(qtbot, qapp) as editor:
-        desk = editor.window.open_file(path)
+        desk = editor.window.desks.open_file(path)
         assert desk is not None
         desk.document.apply(SetFlow("name", "Saved"))
         desk.document.keep_for_recovery()
-        assert editor.window.save()
+        assert editor.window.desks.save()
         pid = editor.engine.pid
         qtbot.waitUntil(lambda: editor.engine.state == "ready", timeout=30_000)
         assert pid
@@ -147,10 +147,10 @@ def test_without_files_the_tabs_of_the_last_time_open(
     paths = [written(tmp_path, flow("start -> map"), name) for name in ("one", "two")]
     with opened(qtbot, qapp) as editor:
         editor.open(paths)
-        assert [desk.document.path for desk in editor.window.desks] == paths
+        assert [desk.document.path for desk in editor.window.desks.all] == paths
     with opened(qtbot, qapp) as editor:
         editor.open([])
-        assert [desk.document.path for desk in editor.window.desks] == paths
+        assert [desk.document.path for desk in editor.window.desks.all] == paths
         assert editor.window.panes.tabs.bar.currentIndex() == 0
 
 

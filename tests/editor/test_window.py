@@ -35,7 +35,7 @@ ENDLESS = flow("start -> script", script={"code": "while True:\n    pass\nreturn
 def drawn(
     editor: Editor, folder: Path, drawing: str = "start -> map", name: str = "drawn", **configs: dict[str, object]
 ) -> Desk:
-    desk = editor.window.open_file(written(folder, flow(drawing, **configs), name))
+    desk = editor.window.desks.open_file(written(folder, flow(drawing, **configs), name))
     assert desk is not None
     return desk
 
@@ -45,7 +45,7 @@ def status(editor: Editor) -> str:
 
 
 def test_the_example_runs_and_every_pane_shows_it(qtbot: QtBot, editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     assert editor.window.panes.toolbar.place.toolTip().startswith("This flow has no file")
     assert editor.window.panes.toolbar.sample.text() == "Sample: customer-sync"
     qtbot.keyClick(editor.window, Qt.Key.Key_F5)
@@ -64,7 +64,7 @@ def test_the_example_runs_and_every_pane_shows_it(qtbot: QtBot, editor: Editor) 
 
 
 def test_changes_are_those_of_the_step_on_show(qtbot: QtBot, editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     assert run_to_end(qtbot, desk) == "succeeded"
     desk.workspace.select(["stamp"])
     sides = desk.data.sides
@@ -142,7 +142,7 @@ def test_the_check_runs_by_itself_after_an_edit(qtbot: QtBot, editor: Editor, tm
 
 
 def test_stop_ends_an_endless_script(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
-    desk = editor.window.open_file(written(tmp_path, ENDLESS))
+    desk = editor.window.desks.open_file(written(tmp_path, ENDLESS))
     assert desk is not None
     desk.running.run()
     qtbot.waitUntil(lambda: desk.playback.state_of("script").status == "running", timeout=30_000)
@@ -155,7 +155,7 @@ def test_stop_ends_an_endless_script(qtbot: QtBot, editor: Editor, tmp_path: Pat
 
 
 def test_an_engine_that_is_killed_ends_the_run_and_is_replaced(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
-    desk = editor.window.open_file(written(tmp_path, ENDLESS))
+    desk = editor.window.desks.open_file(written(tmp_path, ENDLESS))
     assert desk is not None
     desk.running.run()
     qtbot.waitUntil(lambda: desk.playback.state_of("script").status == "running", timeout=30_000)
@@ -166,7 +166,7 @@ def test_an_engine_that_is_killed_ends_the_run_and_is_replaced(qtbot: QtBot, edi
 
 
 def test_only_one_flow_runs_at_a_time(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
-    busy = editor.window.open_file(written(tmp_path, ENDLESS))
+    busy = editor.window.desks.open_file(written(tmp_path, ENDLESS))
     assert busy is not None
     busy.running.run()
     qtbot.waitUntil(lambda: busy.playback.state_of("script").status == "running", timeout=30_000)
@@ -254,7 +254,7 @@ def test_a_sample_is_edited_as_json_and_used(qtbot: QtBot, editor: Editor, tmp_p
 
 
 def test_samples_beside_the_flow_can_be_chosen(editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     titles = [sample.title for sample in desk.running.samples()]
     assert titles == ["customer-sync", "below-minimum"]
     desk.workspace.choose_sample(desk.running.samples()[1])
@@ -264,18 +264,18 @@ def test_samples_beside_the_flow_can_be_chosen(editor: Editor) -> None:
 def test_saving_an_example_asks_for_a_place_and_brings_its_samples(
     editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     before = SYNC.read_bytes()
     desk.document.apply(SetFlow("name", "Mine"))
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "mine"), ""))
-    assert editor.window.save()
+    assert editor.window.desks.save()
     assert desk.document.path == tmp_path / "mine.flow.json"
     assert (tmp_path / "mine.sample.json").is_file()
     assert (tmp_path / "mine.below-minimum.sample.json").is_file()
     assert SYNC.read_bytes() == before
     assert not desk.document.is_modified
     assert editor.window.status.file.text.startswith("Saved ")
-    assert "mine.flow.json" in [path.name for path in editor.window._recent.paths()]
+    assert "mine.flow.json" in [path.name for path in editor.window.desks.recent.paths()]
 
 
 def test_a_file_that_another_program_changed_is_not_written_over_unasked(
@@ -287,11 +287,11 @@ def test_a_file_that_another_program_changed_is_not_written_over_unasked(
     desk.document.apply(SetFlow("name", "Mine"))
     path.write_text(path.read_text().replace("Drawn", "Theirs"))
     with answering(qtbot, "Cancel") as asked:
-        assert not editor.window.save()
+        assert not editor.window.desks.save()
     assert asked == ["This file was changed by another program"]
     assert "Theirs" in path.read_text()
     with answering(qtbot, "Save anyway"):
-        assert editor.window.save()
+        assert editor.window.desks.save()
     assert "Mine" in path.read_text()
 
 
@@ -300,15 +300,15 @@ def test_closing_asks_only_where_something_would_be_lost(
     qtbot: QtBot, editor: Editor, tmp_path: Path, answer: str, stays: bool
 ) -> None:
     desk = drawn(editor, tmp_path)
-    assert editor.window.close_front()
+    assert editor.window.desks.close(editor.window.desk)
     assert editor.window.desk is None
     assert editor.window.welcome is not None
     desk = drawn(editor, tmp_path)
     desk.document.apply(AddStep("more", "map@1"))
     with answering(qtbot, answer) as asked:
-        assert editor.window.close_front() is not stays
+        assert editor.window.desks.close(editor.window.desk) is not stays
     assert asked == ["Save the changes to “Drawn”?"]
-    assert bool(editor.window.desks) is stays
+    assert bool(editor.window.desks.all) is stays
 
 
 def test_closing_with_save_writes_the_file(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_closing_with_save_writes_the_file(qtbot: QtBot, editor: Editor, tmp_pat
     assert path is not None
     desk.document.apply(SetFlow("name", "Kept"))
     with answering(qtbot, "Save"):
-        assert editor.window.close_front()
+        assert editor.window.desks.close(editor.window.desk)
     assert json.loads(path.read_bytes())["name"] == "Kept"
 
 
@@ -326,9 +326,9 @@ def test_a_file_that_is_no_flow_is_explained(qtbot: QtBot, editor: Editor, tmp_p
 
     path = tmp_path / "broken.flow.json"
     path.write_text('{"format": "flowstudio/flow@9"}')
-    sheet = sheet_of(qtbot, QDialog, lambda: editor.window.open_file(path))
+    sheet = sheet_of(qtbot, QDialog, lambda: editor.window.desks.open_file(path))
     assert sheet.windowTitle() == "Not opened"
-    assert editor.window.desks == []
+    assert editor.window.desks.all == ()
     sheet.close()
 
 
@@ -337,13 +337,13 @@ def test_opening_an_open_file_goes_to_its_tab(editor: Editor, tmp_path: Path) ->
     second = drawn(editor, tmp_path, name="second")
     assert editor.window.desk is second
     assert first.document.path is not None
-    assert editor.window.open_file(first.document.path) is first
+    assert editor.window.desks.open_file(first.document.path) is first
     assert len(editor.window.desks) == 2
     assert editor.window.panes.tabs.bar.currentIndex() == 0
 
 
 def test_an_untouched_empty_flow_gives_way_to_a_file(editor: Editor, tmp_path: Path) -> None:
-    editor.window.new_flow()
+    editor.window.desks.new()
     drawn(editor, tmp_path)
     assert len(editor.window.desks) == 1
 
@@ -367,9 +367,9 @@ def test_view_state_comes_back_with_the_file(qtbot: QtBot, editor: Editor, tmp_p
     desk = drawn(editor, tmp_path)
     desk.document.apply(SetVariable("n", Variable("number")))
     desk.workspace.set_value("n", 7)
-    assert editor.window.save()
-    assert editor.window.close_front()
-    again = editor.window.open_file(tmp_path / "drawn.flow.json")
+    assert editor.window.desks.save()
+    assert editor.window.desks.close(editor.window.desk)
+    again = editor.window.desks.open_file(tmp_path / "drawn.flow.json")
     assert again is not None
     assert again.workspace.values == {"n": 7}
 
@@ -398,7 +398,7 @@ def test_f6_goes_round_the_panes_in_order(qtbot: QtBot, editor: Editor, tmp_path
 
 
 def test_every_icon_button_has_a_name_and_every_command_a_word(editor: Editor) -> None:
-    editor.window.open_example(SYNC)
+    editor.window.desks.open_example(SYNC)
     for button in editor.window.findChildren(QAbstractButton):
         if button.isVisibleTo(editor.window) and not button.objectName().startswith("qt_"):
             assert button.accessibleName() or button.text(), button
@@ -415,7 +415,7 @@ def test_no_key_means_two_commands(editor: Editor) -> None:
 
 
 def test_the_theme_changes_in_place(qtbot: QtBot, editor: Editor) -> None:
-    editor.window.open_example(SYNC)
+    editor.window.desks.open_example(SYNC)
     before = editor.themes.current.name
     editor.window.switch_theme()
     assert editor.themes.current.name != before
@@ -497,7 +497,7 @@ def test_panes_fold_by_their_keys(qtbot: QtBot, editor: Editor, tmp_path: Path) 
 
 
 def test_the_command_palette_offers_steps_and_components(qtbot: QtBot, editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     qtbot.keyClick(editor.window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
     palette = editor.window.commands
     assert palette is not None
@@ -545,7 +545,7 @@ def test_the_welcome_page_opens_and_runs_the_example_on_enter(qtbot: QtBot, edit
 
 
 def test_a_number_on_a_wire_shows_what_crossed_it(qtbot: QtBot, editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     run_to_end(qtbot, desk)
     wire = desk.document.flow.wires[2]
     desk.canvas.port_value_requested.emit(wire)
@@ -565,7 +565,7 @@ def previewed(qtbot: QtBot, desk: Desk, expression: str) -> Previewed:
 
 
 def test_a_preview_is_evaluated_on_what_came_in(qtbot: QtBot, editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["stamp"])
     assert previewed(qtbot, desk, "first & '!'").value == "Ines!"
     desk.workspace.select(["push"])
@@ -576,7 +576,7 @@ def test_a_preview_is_evaluated_on_what_came_in(qtbot: QtBot, editor: Editor) ->
 
 
 def test_a_preview_that_fails_says_where_and_what_to_do(qtbot: QtBot, editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["stamp"])
     wrong = previewed(qtbot, desk, "first +")
     assert wrong.reason
@@ -584,7 +584,7 @@ def test_a_preview_that_fails_says_where_and_what_to_do(qtbot: QtBot, editor: Ed
 
 
 def test_a_preview_that_never_ends_is_given_up_and_the_next_one_works(qtbot: QtBot, editor: Editor) -> None:
-    desk = editor.window.open_example(SYNC)
+    desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["stamp"])
     assert previewed(qtbot, desk, "1").value == 1
     got: list[Previewed] = []
@@ -595,7 +595,7 @@ def test_a_preview_that_never_ends_is_given_up_and_the_next_one_works(qtbot: QtB
 
 
 def test_icon_buttons_are_large_enough_to_hit(editor: Editor) -> None:
-    editor.window.open_example(SYNC)
+    editor.window.desks.open_example(SYNC)
     buttons = [button for button in editor.window.findChildren(IconButton) if button.isVisible()]
     assert buttons
     for button in buttons:

@@ -31,7 +31,7 @@ def opened(qtbot: QtBot, application: QApplication, size: tuple[int, int] = (160
         editor.window.wake()
         yield editor
     finally:
-        for desk in editor.window.desks:
+        for desk in editor.window.desks.all:
             desk.document.undo_stack.setClean()
         editor.window.close()
         editor.close()

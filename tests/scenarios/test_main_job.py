@@ -99,7 +99,7 @@ def test_from_an_empty_canvas_to_a_template(
     qtbot: QtBot, editor: Editor, crm: Crm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = editor.window
-    window.new_flow()
+    window.desks.new()
     desk = window.desk
     assert desk is not None
     hand = Hand(qtbot, editor, desk)
@@ -184,10 +184,10 @@ def test_from_an_empty_canvas_to_a_template(
     assert not desk.document.is_modified
 
     # Reopened it is the same, byte for byte, and runs again.
-    assert window.close_front()
-    again = window.open_file(path)
+    assert window.desks.close(window.desk)
+    again = window.desks.open_file(path)
     assert again is not None
-    assert window.save()
+    assert window.desks.save()
     assert path.read_bytes() == saved
     assert again.workspace.sample is not None
     assert again.workspace.sample.payload == sample

@@ -69,7 +69,7 @@ def test_the_example_after_a_run(
         editor.themes.set("dark" if theme == "dark" else "light")
         editor.themes.set_reduced_motion(True)
         window = editor.window
-        desk = window.open_example(SYNC)
+        desk = window.desks.open_example(SYNC)
         # The second run shows the flow's own times, not those of modules that are loaded.
         assert run_to_end(qtbot, desk) == "succeeded"
         assert run_to_end(qtbot, desk) == "succeeded"
@@ -106,7 +106,7 @@ def test_a_run_that_failed_and_the_welcome_page(
         editor.window.show_welcome()
         qtbot.wait(100)
         taken(editor, folder, f"welcome-{theme}", size)
-        desk = editor.window.open_example(SYNC)
+        desk = editor.window.desks.open_example(SYNC)
         desk.workspace.set_value("crm_url", "http://127.0.0.1:9")
         assert run_to_end(qtbot, desk) == "failed"
         assert desk.workspace.current_step == "push"
