@@ -600,3 +600,22 @@ def test_icon_buttons_are_large_enough_to_hit(editor: Editor) -> None:
     assert buttons
     for button in buttons:
         assert min(button.width(), button.height()) >= 24, button.accessibleName()
+
+
+def test_quitting_closes_nothing_before_every_flow_was_asked_about(
+    qtbot: QtBot, editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        drawn(editor, tmp_path, name=name).document.apply(SetFlow("name", name))
+    answers = iter(["Discard", "Cancel", "Discard", "Discard"])
+    asked: list[str] = []
+
+    def ask(what: str, *_: object) -> str:
+        asked.append(what)
+        return next(answers)
+
+    monkeypatch.setattr("flowstudio.editor.panels.about.ask", ask)
+    assert not editor.window.close()
+    assert len(editor.window.desks) == 2
+    assert editor.window.close()
+    assert asked == ["Save the changes to “one”?", "Save the changes to “two”?"] * 2
