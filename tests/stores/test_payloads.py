@@ -330,6 +330,7 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PayloadS
     store.close()
 
 
+@pytest.mark.slow
 def test_any_page_of_a_million_items(million: tuple[PayloadStore, str]) -> None:
     store, name = million
     for offset in (0, 500_000, 999_900):
@@ -347,6 +348,7 @@ def test_any_page_of_a_million_items(million: tuple[PayloadStore, str]) -> None:
     assert [line["value"] for line in end["items"]] == ["    ]", "  }", "}"]
 
 
+@pytest.mark.slow
 def test_pages_of_what_is_at_hand_do_not_read_it_all_again(million: tuple[PayloadStore, str]) -> None:
     """Counts instead of a clock: a page that walked the list would call for its length or parse it again."""
     store, name = million
