@@ -92,9 +92,12 @@ def _end(source: str, start: int) -> int:
             return token.start + 2
         elif kind in ")]}":
             passed = passed or source.startswith("}}", token.start)
-            if opened:
+            if opened and opened[-1][0] == _OPENING[kind]:
                 opened.pop()
         operand = kind in (")", "]", "}", "text", "number", "constant", "word", "name", "variable", "regex")
+
+
+_OPENING = {")": "(", "]": "[", "}": "{"}
 
 
 def _unclosed(source: str, start: int, inside: str | None) -> ExpressionSyntaxError:

@@ -43,6 +43,7 @@ Trie = dict[str, "Trie | None"]
 _UNSURE: Final = object()
 _PROBES: Final = tuple(1 << power for power in range(20, 6, -2))
 _MOST: Final = 5_000_000
+_LARGE: Final = 50_000
 _EMPTY: Final[Mapping[str, Json]] = {}
 
 
@@ -108,19 +109,20 @@ class Expression:
                 bound = {}
                 for name, trie in self._bound:
                     value = names.get(name, MISSING)
-                    if value is MISSING:
-                        continue
                     if trie is not None and value.__class__ is dict:
-                        value, more = _read(value, trie)
-                        weight += more
-                    else:
+                        part: dict[str, Json] = {}
+                        bound[name] = part
+                        weight += _read(value, trie, part)
+                    elif value is not MISSING:
                         weight += weigh(value)
-                        if value.__class__ is not dict and isinstance(value, Mapping):
-                            value = dict(value)
-                    bound[name] = value
-            if weight < EXACT and not self._care and self._is_harmless(payload, names, weight):
-                limits = None if weight < 50_000 else limits_for(weight)
-                value = swift.compiled(self.source, self._clocked).evaluate(payload, bound, clock, limits)
+                        bound[name] = dict(value) if isinstance(value, Mapping) else value
+            if not self._care and (weight <= self._unchecked or self._is_harmless(payload, names, weight)):
+                value = swift.compiled(self.source, self._clocked).evaluate(
+                    payload,
+                    bound,
+                    clock if self._clocked else None,
+                    None if weight < _LARGE else limits_for(weight),
+                )
             else:
                 value = self._carefully(payload, bound, clock)
         except NeedsCareError:
@@ -131,21 +133,22 @@ class Expression:
             raise self._not_json(error) from None
         except RecursionError:
             raise faults.limited(self.source, "the data is nested too deeply", code="U1001") from None
-        if self._computes and not _finite(value):
+        if self._computes and value.__class__ is not bool and not _finite(value):
             raise self._failed(RefusedError("D1001", ""))
         return value
 
     def _is_harmless(self, payload: Json, names: Names, weight: int) -> bool:
         """Whether the values that are made are known to stay within the limits."""
-        if weight <= self._unchecked:
-            return True
+        if weight >= EXACT:
+            return False
         if not self._is_bounded:
             bound = growth.bound_of(self._tree)
             if bound is not None:
                 self._unchecked = next((probe for probe in _PROBES if bound.even(probe) <= _MOST), -1)
             self._bound_of_size = bound
             self._is_bounded = True
-            return self._is_harmless(payload, names, weight)
+            if weight <= self._unchecked:
+                return True
         bound = self._bound_of_size
         if bound is None:
             return False
@@ -331,9 +334,8 @@ def size_of(read: growth.Read, payload: Json, names: Names) -> float:
     return float(weigh(value) % EXACT)
 
 
-def _read(value: dict[str, Json], trie: Trie) -> tuple[dict[str, Json], int]:
-    """The part of an object that is read, and its weight: engines convert all that they are given."""
-    result: dict[str, Json] = {}
+def _read(value: dict[str, Json], trie: Trie, result: dict[str, Json]) -> int:
+    """Puts the part of an object that is read into another, and weighs it: engines convert all that they are given."""
     weight = 0
     for name, inner in trie.items():
         part = value.get(name, MISSING)
@@ -341,11 +343,12 @@ def _read(value: dict[str, Json], trie: Trie) -> tuple[dict[str, Json], int]:
             continue
         if inner is None or part.__class__ is not dict:
             weight += weigh(part)
+            result[name] = part
         else:
-            part, more = _read(part, inner)
-            weight += more
-        result[name] = part
-    return result, weight
+            inside: dict[str, Json] = {}
+            result[name] = inside
+            weight += _read(part, inner, inside)
+    return weight
 
 
 _NUMERIC = frozenset({"+", "-", "*", "/", "%"})

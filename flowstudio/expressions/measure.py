@@ -79,7 +79,7 @@ def count(value: Json) -> int:
             if kind is str:
                 weight += 1 + (len(part) >> 4)
             elif kind is int:
-                weight += 1 if -_LARGEST <= part <= _LARGEST else EXACT
+                weight += 1 if -_LARGEST <= part <= _LARGEST else EXACT + 1
             elif kind is dict or kind is list:
                 weight += 1
                 if part:

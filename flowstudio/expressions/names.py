@@ -345,8 +345,10 @@ class _Reader:
                 self.path(head, on_payload)
             else:
                 self.walk(head, on_payload)
-            for step in node.steps[1:]:
-                if isinstance(step, _PATHS):
+            for place, step in enumerate(node.steps[1:], start=2):
+                if isinstance(step, tree.Variable):
+                    self.variable(step, _plain(node.steps[place:]), False)
+                elif isinstance(step, _PATHS):
                     self.path(step, False)
                 else:
                     self.walk(step, False)

@@ -33,7 +33,7 @@ class _Thread(threading.local):
     """What one thread has compiled."""
 
     def __init__(self) -> None:
-        self.compiled: dict[tuple[str, bool], Compiled] = {}
+        self.compiled: dict[str, Compiled] = {}
         self.pictured: Any = None
 
 
@@ -83,27 +83,32 @@ class Compiled:
             milliseconds, sequence = _MILLISECONDS, _SEQUENCE
         else:
             milliseconds, sequence = math.ceil(limits.seconds * 1000), limits.sequence
+        if clock is not None:
+            return self._with_clock(payload, bound, clock, milliseconds, sequence)
+        try:
+            if payload is None or payload is MISSING:
+                return self._from_text(payload, bound, milliseconds, sequence)
+            value = self._evaluate(payload, bound, milliseconds, DEPTH, sequence)
+            return self._none(payload, bound, milliseconds, sequence) if value is None else value
+        except BaseException as error:
+            raise _translated(error) from error
+
+    def _with_clock(
+        self, payload: Json, bound: dict[str, Json] | None, clock: VisitClock, milliseconds: int, sequence: int
+    ) -> Json:
         self.clock = clock
-        mark = clock.mark() if clock is not None else 0
+        mark = clock.mark()
         try:
             if payload is None or payload is MISSING:
                 return self._from_text(payload, bound, milliseconds, sequence)
             value = self._evaluate(payload, bound, milliseconds, DEPTH, sequence)
             if value is None:
-                if clock is not None:
-                    clock.rewind(mark)
+                # Asked again, it must see the same numbers.
+                clock.rewind(mark)
                 return self._none(payload, bound, milliseconds, sequence)
             return value
-        except ValueError as error:
-            raise _refused(str(error)) from error
-        except TypeError as error:
-            raise NeedsCareError from error
-        except Exception as error:
-            raise RefusedError("", str(error)) from error
         except BaseException as error:
-            if type(error).__name__ != "PanicException":
-                raise
-            raise NeedsCareError from error
+            raise _translated(error) from error
         finally:
             self.clock = None
 
@@ -131,13 +136,12 @@ class Compiled:
 def compiled(source: str, clocked: bool) -> Compiled:
     """The expression compiled for this thread. `clocked` when it reads time or chance. RefusedError if it is none."""
     kept = _thread.compiled
-    key = (source, clocked)
-    found = kept.get(key)
+    found = kept.get(source)
     if found is None:
         if len(kept) >= _KEPT:
             for old in list(kept)[: _KEPT // 2]:
                 del kept[old]
-        found = kept[key] = Compiled(source, clocked)
+        found = kept[source] = Compiled(source, clocked)
     return found
 
 
@@ -162,8 +166,16 @@ def _compiled(source: str) -> Any:
         raise RefusedError("", str(error)) from error
 
 
-def _refused(message: str) -> Exception:
-    if "Invalid regex" in message:
+def _translated(error: BaseException) -> BaseException:
+    """What the library raised, as one of ours."""
+    if isinstance(error, RefusedError):
+        return error
+    if isinstance(error, ValueError):
+        message = str(error)
+        if "Invalid regex" in message:
+            return NeedsCareError()
+        return RefusedError(*coded(message))
+    # A number too large, half a character, or no JSON; a panic of the library is no Exception.
+    if isinstance(error, TypeError) or type(error).__name__ == "PanicException":
         return NeedsCareError()
-    code, detail = coded(message)
-    return RefusedError(code, detail)
+    return RefusedError("", str(error)) if isinstance(error, Exception) else error
