@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_what_cannot_help_is_not_tried_again() -> None:
     assert error["type"] == "HttpStatus"
     assert error["status"] == 422
     assert error["data"] == {"message": "no name"}
-    assert error["message"] == "127.0.0.1 did not accept the request (422 Unprocessable Entity): no name"
+    assert error["message"] == f"127.0.0.1 did not accept the request (422 {HTTPStatus(422).phrase}): no name"
 
 
 def test_on_the_error_route_the_payload_is_what_the_step_was_given() -> None:
