@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -226,7 +225,7 @@ def test_an_answer_that_is_not_what_it_says_is_an_error(
         (
             422,
             {"message": "TaxId__c is required"},
-            f"api.example.com did not accept the request (422 {HTTPStatus(422).phrase}): TaxId__c is required",
+            "api.example.com did not accept the request (422 Unprocessable Entity): TaxId__c is required",
         ),
         (400, {"error": "invalid_request", "error_description": "no scope."}, "(400 Bad Request): no scope"),
         (400, {"error": {"code": 7, "message": "bad id"}}, ": bad id"),
