@@ -432,7 +432,7 @@ def test_a_place_that_cannot_be_written_says_why(tmp_path):
         write_atomically(tmp_path, b"x")
     with pytest.raises(StoreError, match="no such file or directory"):
         write_atomically(tmp_path / "nowhere" / "a.json", b"x")
-    with pytest.raises(StoreError, match="null (byte|character)"):
+    with pytest.raises(StoreError, match=r"null (byte|character)"):
         write_atomically(f"{tmp_path}/a\x00b", b"x")
 
 
