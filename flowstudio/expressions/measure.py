@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,10 +17,13 @@ EXACT: Final = 1 << 60
 _LARGEST: Final = 1 << 53
 _FEW: Final = 64
 _SHORT: Final = 8_192
+_HEAVY: Final = 20_000
+_REMEMBERED: Final = 2
 
 _encode = msgspec.json.Encoder().encode
 # 2^53 has 16 digits: the text of a value without as many in a row holds no number beyond it.
 _DIGITS: Final = b"0" * 16
+_WHOLE: Final = re.compile(rb"(?<![0-9.eE+])[0-9]{16,}(?![0-9.eE])")
 _AS_DIGITS: Final = bytes(ord("0") if chr(code) in "0123456789" else 0 for code in range(256))
 
 
@@ -31,10 +36,10 @@ class NotJsonError(Exception):
 
 
 def weigh(value: Json) -> int:
-    """An upper bound on the number of values in a small value, and nearly that number for a large one.
+    """An upper bound on the number of values in a value, a text counting one more for each 16 characters.
 
-    A text counts one more for each 16 characters. `EXACT` is added for whole numbers beyond 2^53. NotJsonError where
-    a value is found that is none of JSON; not every one is found in a small value.
+    `EXACT` is added when it holds a whole number beyond 2^53. NotJsonError where a value is found that is none of
+    JSON; not every one is found.
     """
     kind = type(value)
     if kind is bool or kind is float or value is None:
@@ -43,15 +48,40 @@ def weigh(value: Json) -> int:
         return 1 if -_LARGEST <= value <= _LARGEST else EXACT + 1
     if kind is str:
         return 1 + (len(value) >> 4)
-    if (kind is dict or kind is list) and len(value) <= _FEW:
-        # For what is small, writing it down in C and looking at the digits is four times as fast as going through it.
-        try:
-            written = _encode(value)
-        except (TypeError, ValueError, OverflowError):
-            return count(value)
-        if len(written) <= _SHORT and _DIGITS not in written.translate(_AS_DIGITS):
-            return (len(written) >> 1) + 1
-    return count(value)
+    if kind is not dict and kind is not list:
+        return count(value)
+    if len(value) > _FEW:
+        for seen, weight in _recent.weighed:
+            if seen is value:
+                return weight
+    # Writing it down in C and looking at the characters is several times as fast as going through it.
+    try:
+        written = _encode(value)
+    except (TypeError, ValueError, OverflowError):
+        return count(value)
+    if _DIGITS in written.translate(_AS_DIGITS) and _WHOLE.search(written) is not None:
+        # It may be in a text.
+        return count(value)
+    if len(written) <= _SHORT:
+        return (len(written) >> 1) + 1
+    parts = written.count(b",") + written.count(b":") + written.count(b"[") + written.count(b"{")
+    weight = 1 + parts + (len(written) >> 4)
+    if weight > _HEAVY and len(value) > _FEW:
+        _recent.weighed = [(value, weight), *_recent.weighed[: _REMEMBERED - 1]]
+    return weight
+
+
+class _Recent(threading.local):
+    """The large values that a thread weighed last: the steps of a flow read the same payload one after the other.
+
+    Each is kept, so that no other takes its identity, until others have taken its place.
+    """
+
+    def __init__(self) -> None:
+        self.weighed: list[tuple[Any, int]] = []
+
+
+_recent = _Recent()
 
 
 def count(value: Json) -> int:
