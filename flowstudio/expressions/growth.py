@@ -256,7 +256,7 @@ class _Walker:
             self.each(target, lambda item: self.within(item, node.predicate))
             return target
         if isinstance(node, tree.Keep):
-            return self.size(node.target)
+            return self.made(self.size(node.target))
         if isinstance(node, tree.Sort):
             target = self.size(node.target)
             for term in node.terms:
@@ -317,6 +317,8 @@ class _Walker:
         return len(term) == 1 and term[0] in self.texts
 
     def made(self, size: Size) -> Size:
+        """A value that is made: its parts, and itself where they are put into a list."""
+        size = _sum((_ONE, size))
         self.note(size)
         return size
 
@@ -410,7 +412,7 @@ class _Walker:
             self.each(target, lambda item: self.within(item, step.predicate))
             return target
         if isinstance(step, tree.Keep):
-            return self.step(before, step.target)
+            return self.made(self.step(before, step.target))
         if isinstance(step, (tree.Position, tree.Focus)):
             return self.bound(self.step(before, step.target), before, step)
         if isinstance(step, tree.Group):
