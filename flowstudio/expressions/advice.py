@@ -10,8 +10,10 @@ from itertools import pairwise
 from typing import Final
 
 from flowstudio.errors import ExpressionError
+from flowstudio.expressions import swift
 from flowstudio.expressions import syntax as tree
 from flowstudio.expressions.braces import Brace, braces_of, scan
+from flowstudio.expressions.engine import RefusedError
 from flowstudio.expressions.names import FUNCTIONS, uses_of, written
 
 Span = tuple[int, int]
@@ -91,11 +93,19 @@ def _that_compile(source: str, found: list[Advice]) -> tuple[Advice, ...]:
 
 
 def _compiles(source: str) -> bool:
+    """Whether a text is an expression, also for the engine: the grammar alone lets a `%` without a parent pass."""
     try:
-        tree.parse(source)
-    except (ExpressionError, RecursionError):
+        root = tree.parse(source)
+        swift.compiled(source, uses_of(root).clock)
+        return all(
+            swift.regex_fault(source[node.start : node.end]) is None
+            for node in tree.nodes(root)
+            if isinstance(node, tree.Regex)
+        )
+    except swift.NeedsCareError:
+        return True
+    except (ExpressionError, RefusedError, RecursionError):
         return False
-    return True
 
 
 def _found(source: str, certain: bool) -> list[Advice]:

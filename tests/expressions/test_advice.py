@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from flowstudio.expressions.advice import advise, may_collapse, remedy_of
 from flowstudio.expressions.language import compile_expression
@@ -164,6 +164,8 @@ def test_following_the_advice_makes_a_list_of_one() -> None:
 
 
 @given(scraps)
+@example("% && a")
+@example("a && /(/")
 def test_whatever_is_typed_advice_compiles(source: str) -> None:
     for advice in advise(source):
         start, end = advice.span
