@@ -53,11 +53,9 @@ def remedy_of(source: str, code: str = "") -> str:
 
 def may_collapse(source: str) -> Advice | None:
     """The first place where a list gives its only element instead when it has just one; None where there is none."""
-    try:
-        root = tree.parse(source)
-    except ExpressionError:
+    if not _compiles(source):
         return None
-    for node in _values(root):
+    for node in _values(tree.parse(source)):
         if _gives_list(node):
             return Advice(
                 (node.start, node.end),

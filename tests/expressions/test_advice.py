@@ -166,6 +166,7 @@ def test_following_the_advice_makes_a_list_of_one() -> None:
 @given(scraps)
 @example("% && a")
 @example("a && /(/")
+@example('%.{"x": 1}')
 def test_whatever_is_typed_advice_compiles(source: str) -> None:
     for advice in advise(source):
         start, end = advice.span
