@@ -275,10 +275,8 @@ class Visit:
         clock = VisitClock(self.started_at, self.seed())
         if step.disabled:
             return To((step.spec.component.passes_by(step.config.values),))
-        if step.shape == "trigger":
-            return message.payload
         config = self.bound.configs[step.index].evaluate(message.payload, names, clock)
-        if step.shape in ("plain", "call"):
+        if step.shape in ("plain", "trigger"):
             return step.component.run(config, message.payload, VisitContext(self, names, clock, attempt))
         return self._shaped(config)
 

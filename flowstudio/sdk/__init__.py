@@ -23,7 +23,8 @@ from flowstudio.sdk.fields import (
 )
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.outcome import Drop, Outcome, Reply, Sleep, Stop, To, Wait
-from flowstudio.sdk.shapes import Call, Collect, Loop, Merge, Split
+from flowstudio.sdk.shapes import Call, Collect, Items, Loop, Merge, Split
+from flowstudio.sdk.stream import Stream, StreamSource
 from flowstudio.sdk.trigger import Clock, Consume, Delivery, Route, Source, Trigger
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Expression",
     "Fault",
     "HttpStatusError",
+    "Items",
     "Lazy",
     "LongText",
     "Loop",
@@ -62,6 +64,8 @@ __all__ = [
     "StepError",
     "StepTimeoutError",
     "Stop",
+    "Stream",
+    "StreamSource",
     "Text",
     "To",
     "Trigger",

@@ -11,6 +11,7 @@ from flowstudio.sdk.fields import Settings
 
 if TYPE_CHECKING:
     from flowstudio.sdk.context import Context
+    from flowstudio.sdk.stream import Stream
 
 Json = Any
 
@@ -131,10 +132,21 @@ class Component:
         """
         return ()
 
+    @classmethod
+    def reads_streams(cls, config: Mapping[str, Json]) -> bool:
+        """Whether it reads a payload that is a Stream piece by piece under a stored config; else it gets it whole."""
+        return False
+
+    @classmethod
+    def reopened(cls, options: Mapping[str, Json], over: Stream | None) -> Stream:
+        """The stream that this component put out, made again from its source: `options` and the stream below it."""
+        raise NotImplementedError(f"{cls.__name__} puts out no streams")
+
     def run(self, config: Any, payload: Json, context: Context) -> Any:
         """Does the step's work: returns the new payload, or an Outcome. May be a coroutine function.
 
         `config` is a `Config` with every field evaluated for this message. Raises StepError (or anything else, which
-        counts as one) when it fails. The payload is shared: never change it in place.
+        counts as one) when it fails. The payload is shared: never change it in place. It may return a Stream, which those
+        wired behind it read piece by piece if all of them can (`reads_streams`).
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what it does: write run()")

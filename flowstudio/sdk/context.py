@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ class Context(Protocol):
     @property
     def idempotency_key(self) -> str:
         """One for all tries of this visit, another for every other visit."""
+
+    @property
+    def folder(self) -> Path:
+        """Where relative file paths begin: the folder of the flow's file, else the working folder."""
+
+    def remember(self, changes: Mapping[str, Json], remove: Iterable[str] = ()) -> None:
+        """Keeps values for this instance, read as `$state`; they count once this visit has ended well."""
 
     def names(self) -> Mapping[str, Json]:
         """The bound names without their dollar: meta, vars, steps, trigger, run, customer, instance, item, state, error."""

@@ -11,16 +11,23 @@ from typing import Any, ClassVar
 
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.sdk.component import Category, Component, Port
+from flowstudio.sdk.stream import Stream
 
 Json = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """What a split emits: each value goes out as one message, `parallel` of them under way at once."""
+    """What a split emits: each value goes out as one message, `parallel` of them under way at once.
 
-    values: Sequence[Json]
+    `values` may be a Stream of items, which is read as far as there are free places; `batch` makes one message of so
+    many values, `limit` is how many values are taken at all, before they are put in batches.
+    """
+
+    values: Sequence[Json] | Stream
     parallel: int = 1
+    batch: int | None = None
+    limit: int | None = None
 
 
 class Split(Component):

@@ -76,6 +76,14 @@ class Trigger(Component):
         """The message that a delivery makes (its `meta` holds `trigger`), or the answer that refuses it. Pure."""
         raise NotImplementedError(f"{type(self).__name__} takes no deliveries")
 
+    def enters(self, config: Any, payload: Json) -> Json:
+        """The payload with which a run or a called flow begins; StepError refuses it."""
+        return payload
+
+    def returns(self, config: Any, payload: Json) -> Json:
+        """What the caller gets of an output of the flow that this trigger began; StepError when it may not be one."""
+        return payload
+
     def run(self, config: Any, payload: Json, context: Any) -> Any:
         """The message is made before the run begins; the trigger's visit passes it on."""
-        return payload
+        return self.enters(config, payload)
