@@ -189,6 +189,7 @@ class _Compiler:
         compiled: dict[str, Evaluate] = {}
         for spec in specs:
             here = (*path, spec.name)
+            attribute = spec.attribute or spec.name
             value = stored.get(spec.name, ABSENT)
             if value is ABSENT or (value is None and spec.kind is Kind.EXPRESSION):
                 if spec.required:
@@ -196,9 +197,9 @@ class _Compiler:
                     continue
                 value = spec.default
                 if value is None or value is ABSENT:
-                    compiled[spec.name] = _Constant(None)
+                    compiled[attribute] = _Constant(None)
                     continue
-            compiled[spec.name] = self.field(spec, value, here)
+            compiled[attribute] = self.field(spec, value, here)
         return compiled
 
     def field(self, spec: FieldSpec, value: Json, path: Path) -> Evaluate:

@@ -85,7 +85,8 @@ def setting(
 
     `description` is the text that users read under the field, `group` a collapsible section of the form, `advanced`
     puts it in the closed section at the end, `widget` overrides the one that follows from the type, `constraints` are
-    pydantic's (`ge`, `le`, `min_length`, `pattern`, `default_factory`). Without a default the field is required.
+    pydantic's (`ge`, `le`, `min_length`, `pattern`, `default_factory`). Without a default the field is required. Where
+    the name in files is a Python keyword, `alias` gives it: `while_: Expression = setting(alias="while")`.
     """
     extra: JsonDict = {
         name: value

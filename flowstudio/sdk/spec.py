@@ -83,6 +83,7 @@ class Variant:
 class FieldSpec:
     """One config field. Compared by identity: a spec is derived once.
 
+    `name` is the one in files, `attribute` that in the class where it is another (a Python keyword cannot be one).
     `default` is ABSENT where there is none; `options` are the values of a choice; `fields` those of a group, `item` the
     element of a list or dict, `variants` the choices of a union told apart by the key `discriminator`.
     """
@@ -110,6 +111,7 @@ class FieldSpec:
     discriminator: str | None = None
     model: type[BaseModel] | None = None
     constraints: tuple[Any, ...] = field(default=())
+    attribute: str | None = None
 
     def validate(self, value: Json) -> Any:
         """The value as `run()` sees it; ValueError says in a few words why it does not fit."""
@@ -287,7 +289,8 @@ def fields_of(model: type[BaseModel]) -> tuple[FieldSpec, ...]:
     return tuple(_field(name, info) for name, info in model.model_fields.items())
 
 
-def _field(name: str, info: FieldInfo) -> FieldSpec:
+def _field(attribute: str, info: FieldInfo) -> FieldSpec:
+    name = info.alias or attribute
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     if info.default is not PydanticUndefined:
         default = _plain(info.default)
@@ -299,6 +302,7 @@ def _field(name: str, info: FieldInfo) -> FieldSpec:
         info.annotation,
         tuple(info.metadata),
         name=name,
+        attribute=None if name == attribute else attribute,
         title=info.title or name.replace("_", " ").capitalize(),
         description=info.description or "",
         required=info.is_required(),
@@ -313,7 +317,7 @@ def _field(name: str, info: FieldInfo) -> FieldSpec:
 
 def _plain(value: Any) -> Json:
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", by_alias=True)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, (list, tuple)):

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from flowstudio.errors import InvalidInputError
 from flowstudio.flow.model import ABSENT
+from flowstudio.plan.settings import compile_config
 from flowstudio.sdk import Category, Component, Expression, Lazy, Settings, SlotName, Text, Value, setting
 from flowstudio.sdk.fields import Kind
 from flowstudio.sdk.registry import Registry
@@ -106,3 +107,32 @@ def test_a_component_that_lacks_a_part_is_refused() -> None:
 def test_an_unknown_login_names_the_nearest() -> None:
     with pytest.raises(InvalidInputError, match="bearer"):
         Registry.from_entry_points().connection("baerer")
+
+
+class Span(Settings):
+    from_: Value[int] = setting(0, alias="from")
+
+
+class Keyword(Component):
+    key = "keyword"
+    title = "Keyword"
+    description = "Has a setting that is named by a Python keyword."
+    category = Category.LOGIC
+
+    class Config(Settings):
+        while_: Expression = setting(alias="while")
+        span: Span = setting(default_factory=Span)
+
+
+def test_a_setting_named_by_a_keyword_has_that_name_everywhere_but_in_the_class() -> None:
+    spec = derive(Keyword)
+    assert [(field.name, field.title, field.default) for field in spec.fields] == [
+        ("while", "While", ABSENT),
+        ("span", "Span", {"from": 0}),
+    ]
+    assert spec.json_schema()["required"] == ["while"]
+    compiled, problems = compile_config(spec, {"while": "n > 1", "span": {"from": 7}})
+    assert problems == []
+    config = compiled.bind({}).evaluate({"n": 2}, {}, None)
+    assert (config.while_, config.span.from_) == (True, 7)
+    assert [problem.field for problem in compile_config(spec, {"while_": "1"})[1]] == ["while_", "while"]
