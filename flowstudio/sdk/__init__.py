@@ -5,7 +5,7 @@ else from it. It is found through the entry point group `flowstudio.components`,
 `flowstudio.connections`.
 """
 
-from flowstudio.errors import ConnectionFailedError, HttpStatusError, StepError, StepTimeoutError
+from flowstudio.errors import ConnectionFailedError, ExpressionError, HttpStatusError, StepError, StepTimeoutError
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.sdk.component import Answer, Category, Component, Example, Fault, Port
 from flowstudio.sdk.connection import Connection
@@ -44,6 +44,7 @@ __all__ = [
     "Drop",
     "Example",
     "Expression",
+    "ExpressionError",
     "Fault",
     "HttpStatusError",
     "Items",
