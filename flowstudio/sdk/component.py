@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowstudio.sdk.fields import Settings
+from flowstudio.sdk.outcome import Sleep, Wait
 
 if TYPE_CHECKING:
     from flowstudio.sdk.context import Context
@@ -61,7 +62,12 @@ class Example:
     """One executable example: with this config, this payload gives this output. Shown in the reference, run by the tests.
 
     `output` is the payload that leaves by `port`; `port` None means that nothing leaves. `requests` are what the
-    component sends (method, url, body), answered in order by `answers`.
+    component sends (method, url, body), answered in order by `answers`. `error` is the message with which it fails,
+    `waits` what it waits for before the payload leaves, by the clock of the examples: they begin a quarter of a second
+    into the year 2026, in UTC. `state` is what `$state` holds before, `remembers` what it holds after it.
+
+    Of a split `output` lists the payloads that leave; of a collect `payload` lists those that arrive; of a merge it
+    names for each branch's last step what comes from there; of a call `output` is what the called flow begins with.
     """
 
     title: str
@@ -71,6 +77,10 @@ class Example:
     port: str | None = "out"
     answers: tuple[Answer, ...] = ()
     requests: tuple[Mapping[str, Json], ...] = ()
+    error: str | None = None
+    waits: Sleep | Wait | None = None
+    state: Mapping[str, Json] = field(default_factory=dict)
+    remembers: Mapping[str, Json] | None = None
 
 
 class Component:
@@ -96,6 +106,8 @@ class Component:
     outputs: ClassVar[tuple[Port, ...]] = (Port("out"),)
     pure: ClassVar[bool] = True
     """Whether the result depends on message, config and the visit's clock and seed alone, and nothing leaves."""
+    reads_names: ClassVar[bool] = False
+    """Whether `run()` asks for `context.names()`, so that its config does not tell what it reads."""
     fails: ClassVar[bool] = True
     """Whether the step has an `error` port."""
     examples: ClassVar[tuple[Example, ...]] = ()

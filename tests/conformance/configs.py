@@ -31,6 +31,7 @@ _RIGHT: dict[str, list[Json]] = {
     "http.url": ["https://example.com/{{ id }}", "{{ $vars.url }}", "http://127.0.0.1:9/"],
     "set.fields": [{}, {"a.b": "name", "`odd.key`[0]": "1"}],
     "set.remove.item": ["a", "lines[0].x"],
+    "call.flow": ["normalise", "shared/customer.flow.json"],
     "script.code": ["return payload", "log.info('x')\nreturn 1", "# a comment"],
 }
 
@@ -99,6 +100,8 @@ def _plain_value(field: FieldSpec, where: str) -> st.SearchStrategy[Json]:
             )
         case "json":
             return json_values
+        case "datetime":
+            return st.sampled_from(["2026-03-01T09:00:00+01:00", "2026-03-01T09:00:00Z"])
     if field.kind is Kind.TEXT:
         return st.sampled_from([text for text in _TEXTS[:-1] if text or not field.constraints])
     return st.text(st.characters(codec="utf-8", exclude_characters="{"), min_size=1, max_size=8)
@@ -149,6 +152,7 @@ def _wrong_here(field: FieldSpec) -> list[Json]:
         "group": ["x", 5, ["a"]],
         "union": ["x", 5, {"type": "no such choice"}],
         "json": [],
+        "datetime": ["x", {"a": 1}, ["a"], "at {{ $vars.t }}"],
     }[field.form]
 
 

@@ -6,13 +6,15 @@ import inspect
 import json
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flowstudio.flow.model import ABSENT
-from flowstudio.sdk import Example, Port
+from flowstudio.sdk import Example, Port, Sleep, Wait
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import ConnectionSpec, FieldSpec, Spec
+from tests.conformance.stage import NOW
 
 FOLDER = Path(__file__).resolve().parents[2] / "resources" / "docs" / "components"
 
@@ -61,7 +63,7 @@ def page(spec: Spec) -> str:
         parts.append(_flowing(details))
     if spec.fields:
         parts += ["## Settings", *_settings(spec.fields)]
-    parts += ["## Examples", *(text for example in spec.component.examples for text in _example(example))]
+    parts += ["## Examples", *(text for example in spec.component.examples for text in _example(example, spec.shape))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -120,11 +122,18 @@ def _form(field: FieldSpec) -> str:
     return ", ".join([_FORMS[field.form], *limits])
 
 
-def _example(example: Example) -> Iterator[str]:
+_ARRIVES = {"collect": "These payloads arrive:", "merge": "By branch, these payloads arrive:"}
+_LEAVES = {"split": "By `{}` a message goes on for each of:", "call": "The called flow begins with:"}
+
+
+def _example(example: Example, shape: str) -> Iterator[str]:
     yield f"### {example.title}"
     yield "Settings:"
     yield _json(dict(example.config))
-    yield "Payload:"
+    if example.state:
+        yield "`$state`:"
+        yield _json(dict(example.state))
+    yield _ARRIVES.get(shape, "Payload:")
     yield _json(example.payload)
     for number, request in enumerate(example.requests):
         yield "It sends:"
@@ -133,11 +142,26 @@ def _example(example: Example) -> Iterator[str]:
             answer = example.answers[number]
             yield f"and is answered {answer.status}:"
             yield _json(answer.body)
+    if example.remembers is not None:
+        yield "`$state` is then:"
+        yield _json(dict(example.remembers))
+    if example.error is not None:
+        yield f"It fails: {example.error}"
+        return
+    if isinstance(example.waits, Sleep):
+        yield f"At {_moment(NOW)} it comes to rest until {_moment(example.waits.until)}."
+    elif isinstance(example.waits, Wait):
+        timeout = "" if example.waits.timeout is None else f", {example.waits.timeout:,g} seconds at most"
+        yield f"It waits for the signal `{example.waits.signal}`{timeout}."
     if example.port is None:
         yield "Nothing goes on."
     else:
-        yield f"By `{example.port}` goes on:"
+        yield _LEAVES.get(shape, "By `{}` goes on:").format(example.port)
         yield _json(example.output)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")
 
 
 def _json(value: Any) -> str:

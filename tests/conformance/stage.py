@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,24 @@ from flowstudio.expressions.language import VisitClock
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.httpclient import Request, Response
 from flowstudio.plan.settings import CompiledConfig, compile_config
-from flowstudio.sdk import Answer, Component, Drop, Reply, To
+from flowstudio.sdk import (
+    Answer,
+    Call,
+    Collect,
+    Component,
+    Drop,
+    Items,
+    Loop,
+    Merge,
+    Reply,
+    Sleep,
+    Split,
+    Stop,
+    To,
+    Wait,
+)
 from flowstudio.sdk.spec import derive
+from flowstudio.sdk.stream import grouped
 
 Json = Any
 
@@ -56,6 +73,12 @@ class StageContext:
     requests: list[Request] = field(default_factory=list)
     connections: list[str | None] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    remembered: Mapping[str, Json] | None = None
+
+    @property
+    def state(self) -> Mapping[str, Json]:
+        """What is remembered by now."""
+        return self.bound.get("state", {}) if self.remembered is None else self.remembered
 
     @property
     def idempotency_key(self) -> str:
@@ -63,6 +86,11 @@ class StageContext:
 
     def names(self) -> Mapping[str, Json]:
         return self.bound
+
+    def remember(self, changes: Mapping[str, Json], remove: Iterable[str] = ()) -> None:
+        gone = set(remove)
+        kept = {name: value for name, value in self.state.items() if name not in gone}
+        self.remembered = {**kept, **changes}
 
     async def http(self, request: Request, *, connection: str | None = None) -> Response:
         self.requests.append(request)
@@ -119,10 +147,36 @@ class Performed:
 
 
 async def act(component: type[Component], config: Mapping[str, Json], payload: Json, context: StageContext) -> Any:
-    """What `run()` gives for a message."""
+    """What a component gives for a message: what `run()` gives, of a shape what its own methods do."""
     bound = compiled(component, config).bind(context.bound)
-    result = component().run(bound.evaluate(payload, context.bound, context.clock), payload, context)
+
+    def settings(message: Json) -> Any:
+        return bound.evaluate(message, context.bound, context.clock)
+
+    made = component()
+    if isinstance(made, Split):
+        return made.items(settings(payload), payload)
+    if isinstance(made, Collect):
+        arriving = payload if isinstance(payload, list) else [payload]
+        values = [made.value(settings(message), message) for message in arriving]
+        return made.gather(settings(None), values)
+    if isinstance(made, Merge):
+        branches = payload if isinstance(payload, dict) else {"branch": payload}
+        return made.join(settings(None), list(branches.items()))
+    if isinstance(made, Loop):
+        return To(("body",) if made.again(settings(payload), payload, 0) else ("done",))
+    if isinstance(made, Call):
+        assert made.target(settings(payload))
+        return made.input(settings(payload), payload)
+    result = made.run(settings(payload), payload, context)
     return await result if inspect.isawaitable(result) else result
+
+
+def leaving(items: Items) -> list[Json]:
+    """The payloads of the messages that a split makes."""
+    values = items.values if isinstance(items.values, Sequence) else items.values.read()
+    taken = list(itertools.islice(values, items.limit))
+    return taken if items.batch is None else list(grouped(taken, items.batch))
 
 
 def perform(
@@ -139,15 +193,17 @@ def perform(
     async def work() -> Performed:
         context = StageContext(list(answers), names, clock=clock or VisitClock(NOW, 7))
         result = await act(component, config, payload, context)
-        if isinstance(result, Drop):
+        if isinstance(result, (Drop, Stop)):
             return Performed(None, MISSING, {}, result, context)
         if isinstance(result, To):
             (port,) = result.ports
             return Performed(
                 port, payload if result.payload is MISSING else result.payload, result.meta, result, context
             )
-        if isinstance(result, Reply):
+        if isinstance(result, (Reply, Sleep, Wait)):
             return Performed("out", payload, {}, result, context)
+        if isinstance(result, Items):
+            return Performed("out", leaving(result), {}, result, context)
         return Performed("out", result, {}, result, context)
 
     return asyncio.run(work())

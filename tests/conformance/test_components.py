@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from flowstudio.editor.theme import is_icon
 from flowstudio.errors import StepError
 from flowstudio.plan.settings import compile_config
-from flowstudio.sdk import Example
+from flowstudio.sdk import Example, Sleep, Stop, Wait
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import FieldSpec, Spec
 from tests.conformance.configs import configs, half_filled, json_values, wrong_values
 from tests.conformance.reference import FOLDER, pages
 from tests.conformance.schemas import faults
-from tests.conformance.stage import StageContext, act, perform
+from tests.conformance.stage import Performed, StageContext, act, perform
 
 Json = Any
 
@@ -90,10 +90,26 @@ def test_it_shows_examples(spec: Spec) -> None:
     assert len(set(titles)) == len(titles)
 
 
+def tried(spec: Spec, example: Example) -> tuple[Performed | None, str | None]:
+    """What came of an example, None where it failed; and the message with which it did, or with which it fails the run."""
+    try:
+        done = perform(
+            spec.component, example.config, example.payload, answers=example.answers, state=dict(example.state)
+        )
+    except StepError as error:
+        return None, error.message
+    return done, done.result.error if isinstance(done.result, Stop) else None
+
+
 @every_example
 def test_an_example_does_what_it_says(spec: Spec, example: Example) -> None:
     before = copy.deepcopy(example.payload)
-    done = perform(spec.component, example.config, example.payload, answers=example.answers)
+    done, failure = tried(spec, example)
+    assert failure == example.error
+    if done is None:
+        return
+    assert (done.result if isinstance(done.result, (Sleep, Wait)) else None) == example.waits
+    assert done.context.state == (example.state if example.remembers is None else example.remembers)
     assert done.port == example.port
     if example.port is not None:
         assert done.payload == example.output
@@ -165,7 +181,7 @@ def test_a_card_can_always_be_drawn(spec: Spec, data: st.DataObject) -> None:
     names = [port.name for port in ports]
     assert names
     assert len(set(names)) == len(names)
-    if spec.shape == "plain":
+    if spec.shape not in ("split", "collect", "merge"):  # these cannot be disabled
         assert spec.component.passes_by(config) in names
 
 
