@@ -19,6 +19,7 @@ class Manual(Trigger):
     description = "Starts a run when you press Run, with the sample as its payload."
     category = Category.TRIGGER
     icon = "hand-pointing"
+    starts = "by hand"
     aliases = ("start", "button", "run", "by hand", "test")
 
     class Config(Settings):

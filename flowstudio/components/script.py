@@ -37,6 +37,7 @@ class Script(Component):
     """
 
     key = "script"
+    reads_names = True
     title = "Script"
     description = "Makes the new payload with a few lines of Python."
     category = Category.TRANSFORM

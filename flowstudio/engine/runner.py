@@ -5,27 +5,37 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final
 
 from flowstudio.engine.bound import BoundPlan
 from flowstudio.engine.record import Journal, Recorder, Redacting
-from flowstudio.engine.visit import Visit
+from flowstudio.engine.segment import Segment
+from flowstudio.engine.visit import Visit, failure_of
 from flowstudio.errors import InvalidInputError, Problem
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.plan.advance import address, advance, ready
-from flowstudio.plan.plan import Plan
-from flowstudio.plan.state import RunState, Token
+from flowstudio.plan.plan import Plan, PlanStep
+from flowstudio.plan.state import Calling, Entry, RunState, Token, in_order
 from flowstudio.sdk.message import Message
+from flowstudio.sdk.stream import grouped
+from flowstudio.sdk.trigger import Trigger
 from flowstudio.trace.events import (
+    CallEnded,
     Event,
     Failure,
+    ItemsRead,
     Logged,
     RunCancelled,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     RunStatus,
+    SegmentFinished,
+    SignalReceived,
     VisitFailed,
     VisitFinished,
     VisitStarted,
@@ -33,6 +43,9 @@ from flowstudio.trace.events import (
 )
 
 Json = Any
+
+READ_AHEAD: Final = 1000
+"""How many values of a stream are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,11 @@ def starting_step(plan: Plan, trigger: str | None) -> str:
 
 
 class Runner:
-    """One run of a bound plan. `run()` is called once; `cancel()` at any time from the same loop."""
+    """One run of a bound plan. `run()` is called once; the rest at any time from the same loop.
+
+    With `state`, which the events of an earlier run folded to, it goes on with that: with what was under way when a
+    process ended, at what had failed, or where it was cancelled.
+    """
 
     def __init__(
         self,
@@ -107,6 +124,7 @@ class Runner:
         message: Message,
         *,
         run: str | None = None,
+        state: RunState | None = None,
         recorders: Sequence[Recorder] = (),
         journal: Journal | None = None,
         test: bool = False,
@@ -115,12 +133,13 @@ class Runner:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.bound = bound
-        self.id = run or new_run_id()
-        self.state = RunState()
+        self.id = state.run if state is not None else run or new_run_id()
+        self.state = state or RunState()
         self._plan = bound.plan
         self._trigger = trigger
         self._message = message
         self._recorders = tuple(recorders)
+        self._watched = any(getattr(recorder, "every_visit", True) for recorder in recorders)
         self._journal = journal
         self._test = test
         self._attempt = attempt
@@ -130,11 +149,27 @@ class Runner:
         self._redacting = Redacting(bound.redactor)
         self._under_way: dict[asyncio.Task[Event], Token] = {}
         self._resting: dict[int, asyncio.Task[Event]] = {}
-        self._cancelled = asyncio.Event()
+        self._readings: dict[str, Iterator[Json]] = {}
+        self._asked: list[RunPaused | RunResumed | SignalReceived] = []
+        self._cancelled = False
+        self._poked = asyncio.Event()
 
     def cancel(self) -> None:
         """Ends the run: visits under way are broken off, no new one starts."""
-        self._cancelled.set()
+        self._cancelled = True
+        self._poked.set()
+
+    def pause(self) -> None:
+        """Starts no new visit until `resume`; those under way come to their end."""
+        self._ask(RunPaused(self.id, self._now()))
+
+    def resume(self) -> None:
+        """Goes on after a pause."""
+        self._ask(RunResumed(self.id, self._now()))
+
+    def signal(self, name: str, data: Json = None) -> None:
+        """Lets the messages go on that wait for this signal; kept for the first that will where none waits."""
+        self._ask(SignalReceived(self.id, self._now(), name, data))
 
     def answer_to(self, reply: asyncio.Future[VisitFinished | None]) -> None:
         """Has the flow's first answer put there, or None when the run ends without one."""
@@ -144,23 +179,24 @@ class Runner:
         """Runs until nothing is left to do. Never raises for what goes wrong in the flow: the result tells it."""
         begun = time.perf_counter()
         message = self._message
-        await self._happened(
-            RunStarted(
-                self.id,
-                self._now(),
-                self._trigger,
-                message.payload,
-                message.meta,
-                self._plan.flow_hash,
-                self._attempt,
-                self._test,
+        if self.state.run:
+            await self._happened(RunResumed(self.id, self._now()))
+        else:
+            await self._happened(
+                RunStarted(
+                    self.id,
+                    self._now(),
+                    self._trigger,
+                    message.payload,
+                    message.meta,
+                    self._plan.flow_hash,
+                    self._attempt,
+                    self._test,
+                )
             )
-        )
-        cancelled = asyncio.ensure_future(self._cancelled.wait())
         try:
-            await self._drive(cancelled)
+            await self._drive()
         finally:
-            cancelled.cancel()
             await self._break_off()
         state = self.state
         status: RunStatus = "cancelled" if state.cancelled else "failed" if state.failing else "succeeded"
@@ -172,24 +208,21 @@ class Runner:
         )
         return self._result(status, duration)
 
-    async def _drive(self, cancelled: asyncio.Task[Any]) -> None:
+    def _ask(self, event: RunPaused | RunResumed | SignalReceived) -> None:
+        self._asked.append(event)
+        self._poked.set()
+
+    async def _drive(self) -> None:
         since = time.perf_counter()
-        while not self._cancelled.is_set():
-            started = False
-            for token in ready(self.state):
-                started = True
-                await self._start(token)
-                if self.state.failing or self._cancelled.is_set():
-                    break
-            self._rest()
-            if self.state.over:
+        while not self._cancelled:
+            self._poked.clear()
+            while self._asked:
+                await self._happened(self._asked.pop(0))
+            moved = await self._step()
+            if self.state.over and not self._asked:
                 return
-            if not started:
-                waiting: set[asyncio.Task[Any]] = {*self._under_way, *self._resting.values(), cancelled}
-                done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    if task is not cancelled:
-                        await self._ended(task)
+            if not moved:
+                await self._wait()
                 since = time.perf_counter()
             elif time.perf_counter() - since > 0.02:
                 # Steps that compute never wait: let a stop, a webhook and other runs have their turn.
@@ -197,18 +230,98 @@ class Runner:
                 since = time.perf_counter()
         await self._happened(RunCancelled(self.id, self._now()))
 
+    async def _step(self) -> bool:
+        """Does what can be done at once; whether there was anything."""
+        moved = False
+        if not self._watched:
+            moved = await self._segment()
+        for token in ready(self.state):
+            if token.number not in self.state.tokens:
+                continue  # an event of this round took it away
+            moved = True
+            await self._start(token)
+            if self.state.failing or self._cancelled or self._asked:
+                break
+        for key, entry in list(self.state.entries.items()):
+            if entry.hungry and not (self.state.failing or self.state.paused or self._cancelled):
+                moved = True
+                await self._happened(self._read(key, entry))
+        return await self._rest() or moved
+
+    async def _wait(self) -> None:
+        """Waits until a visit ends, an alarm goes off, or somebody asks for something."""
+        poked = asyncio.ensure_future(self._poked.wait())
+        try:
+            waiting: set[asyncio.Task[Any]] = {*self._under_way, *self._resting.values(), poked}
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            poked.cancel()
+        for task in done:
+            if task is not poked:
+                await self._ended(task)
+
+    async def _segment(self) -> bool:
+        """Makes all visits that can be made without waiting in one go."""
+        state = self.state
+        if state.paused or state.failing or state.cancelled or self._cancelled:
+            return False
+        if not self._busy_with_steps():
+            return False
+        made = Segment(self.bound, state, self._now(), self._tell, self._read, self._now).make()
+        if made is None:
+            return False
+        await self._happened(*made)
+        return True
+
+    def _busy_with_steps(self) -> bool:
+        steps = self._plan.steps
+        return any(token.stage == "ready" and steps[token.step].immediate for token in self.state.tokens.values())
+
     async def _start(self, token: Token) -> None:
         step = self._plan.steps[token.step]
+        if step.stateful and not step.spec.pure and step.synchronous:
+            # Between what it reads of `$state` and what it keeps no other run of the instance may keep something.
+            async with self.bound.remembering:
+                await self._visit(token, step)
+        else:
+            await self._visit(token, step)
+
+    async def _visit(self, token: Token, step: PlanStep) -> None:
         intake = step.shape == "collect" and token.gathered is None
-        number = 0 if intake else self.state.visits + 1
+        # A visit that is made again after a crash or a failure is the same visit.
+        number = 0 if intake else token.visit or self.state.visits + 1
         where = address(self._plan, token)
         at = self._now()
-        await self._happened(VisitStarted(self.id, at, step.id, where, number, token.number, token.message.payload))
-        visit = Visit(self.bound, self.state, token, step, where, number, at, self._tell, self._sleep)
-        if visit.immediate:
+        remembered = self.bound.memory.read() if step.stateful else None
+        payload = token.message.payload
+        await self._happened(VisitStarted(self.id, at, step.id, where, number, token.number, payload, state=remembered))
+        visit = Visit(
+            self.bound, self.state, token, step, where, number, at, self._tell, self._now, self._sleep, remembered
+        )
+        plain = step.synchronous and step.timeout is None and step.retry.attempts == 1
+        if plain and (step.spec.pure or step.stateful):
             await self._happened(visit.make_now())
         else:
             self._under_way[asyncio.ensure_future(visit.make())] = token
+
+    def _read(self, key: str, entry: Entry) -> ItemsRead:
+        """The next items of a split's stream."""
+        step = self._plan.steps[entry.step]
+        assert entry.source is not None
+        reading = self._readings.get(key)
+        items: tuple[Json, ...] = ()
+        try:
+            if reading is None:
+                reading = self._readings[key] = _reading(entry)
+            items = tuple(islice(reading, max(1, READ_AHEAD // (entry.batch or 1))))
+            ended = not items
+        except Exception as error:  # whatever a stream raises is its split's failure
+            self._readings.pop(key, None)
+            failure = failure_of(error, step, key, 1)
+            return ItemsRead(self.id, self._now(), step.id, key, error=failure)
+        if ended:
+            self._readings.pop(key, None)
+        return ItemsRead(self.id, self._now(), step.id, key, items, ended)
 
     async def _ended(self, task: asyncio.Task[Event]) -> None:
         token = self._under_way.pop(task, None)
@@ -216,30 +329,68 @@ class Runner:
             for number, resting in list(self._resting.items()):
                 if resting is task:
                     del self._resting[number]
+                    if number not in self.state.tokens:
+                        return
         await self._happened(task.result())
 
-    def _rest(self) -> None:
-        """Sets an alarm for every message that sleeps."""
-        if self.state.failing or self.state.cancelled:
-            return
-        for token in self.state.tokens.values():
-            if token.until is not None and token.stage in ("asleep", "waiting") and token.number not in self._resting:
-                self._resting[token.number] = asyncio.ensure_future(self._wake(token))
+    async def _rest(self) -> bool:
+        """Wakes what need not wait any longer, and sets an alarm for what sleeps; whether anything was woken."""
+        state = self.state
+        if state.failing or state.cancelled:
+            return False
+        woken = False
+        for number in [number for number in self._resting if number not in state.tokens]:
+            self._resting.pop(number).cancel()
+        for token in list(state.tokens.values()):
+            if token.stage == "returned":
+                await self._happened(self._return(token))
+            elif token.stage == "waiting" and token.answer is not None:
+                alarm = self._resting.pop(token.number, None)
+                if alarm is not None:
+                    alarm.cancel()
+                await self._happened(self._awake(token, "out", {"signal": token.answer[0]}))
+            else:
+                if (
+                    token.until is not None
+                    and token.stage in ("asleep", "waiting")
+                    and token.number not in self._resting
+                ):
+                    self._resting[token.number] = asyncio.ensure_future(self._alarm(token))
+                continue
+            woken = True
+        return woken
 
-    async def _wake(self, token: Token) -> Event:
+    async def _alarm(self, token: Token) -> Event:
         await self._sleep(max(0.0, (token.until or 0.0) - self._now()))
+        return self._awake(token, "timeout" if token.stage == "waiting" else "out", {})
+
+    def _awake(self, token: Token, port: str, meta: Mapping[str, Json]) -> WaitEnded:
         step = self._plan.steps[token.step]
-        port = "timeout" if token.stage == "waiting" else "out"
-        return WaitEnded(
-            self.id,
-            self._now(),
-            step.id,
-            address(self._plan, token),
-            token.visit,
-            token.number,
-            port,
-            token.message.payload,
-        )
+        where = address(self._plan, token)
+        payload = token.message.payload
+        return WaitEnded(self.id, self._now(), step.id, where, token.visit, token.number, port, payload, meta)
+
+    def _return(self, token: Token) -> CallEnded | VisitFailed:
+        """How a called flow ended."""
+        step = self._plan.steps[token.step]
+        calling: Calling = token.answer
+        where = address(self._plan, token)
+        error = calling.error
+        payloads: list[Json] = []
+        if error is None:
+            trigger = self._plan.steps[step.target]
+            assert isinstance(trigger.component, Trigger)
+            flow = self.bound.within(self.state, self.state.bags[token.bag].call).calls[step.index]
+            names = {**flow.names}
+            try:
+                config = flow.configs[trigger.index].evaluate(calling.payload, names, None)
+                payloads = [trigger.component.returns(config, left.message.payload) for left in in_order(calling.left)]
+            except Exception as raised:  # what the called flow put out is not what it promised
+                error = failure_of(raised, step, where, 1)
+        if error is not None:
+            failure = replace(error, step=step.id)
+            return VisitFailed(self.id, self._now(), step.id, where, token.visit, token.number, failure)
+        return CallEnded(self.id, self._now(), step.id, where, token.visit, token.number, payloads)
 
     async def _break_off(self) -> None:
         tasks = [*self._under_way, *self._resting.values()]
@@ -249,17 +400,33 @@ class Runner:
             await asyncio.gather(*tasks, return_exceptions=True)
         self._under_way.clear()
         self._resting.clear()
+        for reading in self._readings.values():
+            close = getattr(reading, "close", None)
+            if close is not None:
+                close()
+        self._readings.clear()
 
-    async def _happened(self, event: Event) -> None:
+    async def _happened(self, event: Event, after: RunState | None = None) -> None:
+        """An event takes effect; `after` is the state that it leads to where that is known already."""
         if self._journal is not None:
             await self._journal.commit(event)
-        self.state = advance(self._plan, self.state, event)
-        if self._reply is not None and not self._reply.done():
-            if isinstance(event, VisitFinished) and event.outcome == "reply":
-                self._reply.set_result(event)
-            elif isinstance(event, RunFinished):
-                self._reply.set_result(None)
+        self.state = advance(self._plan, self.state, event) if after is None else after
+        if isinstance(event, VisitFinished):
+            self._took_effect(event)
+        elif isinstance(event, SegmentFinished):
+            for part in event.parts:
+                if isinstance(part, VisitFinished):
+                    self._took_effect(part)
+        elif isinstance(event, RunFinished) and self._reply is not None and not self._reply.done():
+            self._reply.set_result(None)
         self._tell(event)
+
+    def _took_effect(self, event: VisitFinished) -> None:
+        details = event.details
+        if "remember" in details:
+            self.bound.memory.keep(details["remember"], details["forget"])
+        if event.outcome == "reply" and self._reply is not None and not self._reply.done():
+            self._reply.set_result(event)
 
     def _tell(self, event: Event) -> None:
         if not self._recorders:
@@ -281,6 +448,20 @@ class Runner:
         )
         error = None if state.error is None else show.failure(state.error)
         return Result(self.id, status, outputs, state.filtered, state.visits, duration, error, state)
+
+
+def _reading(entry: Entry) -> Iterator[Json]:
+    """What is still to come of an entry's stream, from its first item on that was not read."""
+    assert entry.source is not None
+    values: Iterator[Json] = entry.source.read()
+    try:
+        rest: Iterator[Json] = values if entry.limit is None else islice(values, entry.limit)
+        batches = rest if entry.batch is None else grouped(rest, entry.batch)
+        yield from islice(batches, entry.at_hand, None)
+    finally:
+        close = getattr(values, "close", None)
+        if close is not None:
+            close()
 
 
 async def run_flow(bound: BoundPlan, trigger: str | None, message: Message | Json, **more: Any) -> Result:

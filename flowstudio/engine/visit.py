@@ -7,18 +7,22 @@ import hashlib
 import inspect
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flowstudio.engine.bound import BoundPlan
+from flowstudio.engine.bound import BoundFlow, BoundPlan, Scopes
 from flowstudio.errors import ConnectionFailedError, StepError, StepTimeoutError
 from flowstudio.expressions.language import VisitClock
 from flowstudio.expressions.nothing import MISSING
+from flowstudio.plan.draft import DEEPEST_CALL
 from flowstudio.plan.plan import PlanStep, Retry
-from flowstudio.plan.state import RunState, Token
+from flowstudio.plan.state import Gathering, Token
+from flowstudio.sdk.message import Message
 from flowstudio.sdk.outcome import Drop, Outcome, Reply, Sleep, Stop, To, Wait
-from flowstudio.sdk.shapes import Collect, Items, Loop, Merge, Split
+from flowstudio.sdk.shapes import Call, Collect, Items, Loop, Merge, Split
+from flowstudio.sdk.stream import Stream, grouped
 from flowstudio.trace.events import AttemptFailed, Effected, Event, Failure, Logged, VisitFailed, VisitFinished, iso
 from flowstudio.trace.redact import MASK
 
@@ -33,23 +37,62 @@ HTTP_TIMEOUT = 30.0
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
+class RunView(Scopes, Protocol):
+    """What of a run's state a visit looks at: a state, or one that is being worked on."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def payload(self) -> Json: ...
+    @property
+    def started_at(self) -> float: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def test(self) -> bool: ...
+
+
 class MessageNames:
-    """The bound names of one message, read from run and lineage when they are asked for."""
+    """The bound names of one message, read from run and lineage when they are asked for.
 
-    __slots__ = ("_bound", "_known", "_run", "_token")
+    Whoever visits many messages in a row sets the message's parts anew and calls `renew` instead of making another.
+    """
 
-    def __init__(self, bound: BoundPlan, state: RunState, token: Token) -> None:
-        self._bound = bound
-        self._run = state
-        self._token = token
+    __slots__ = ("_known", "bag", "error", "flow", "item", "lineage", "meta", "remembered", "run", "steps")
+
+    def __init__(
+        self,
+        flow: BoundFlow,
+        run: RunView,
+        message: Message,
+        bag: str,
+        remembered: Json = None,
+        steps: frozenset[str] | None = None,
+    ) -> None:
+        self.flow = flow
+        self.run = run
+        self.bag = bag
+        self.meta = message.meta
+        self.lineage = message.lineage
+        self.error = message.error
+        self.item: Any = None
+        """`$item` where it is known already."""
+        self.remembered = remembered
+        self.steps = steps
+        """The steps whose outputs are read, None where that is not known: streams are taken whole for these alone."""
         self._known: dict[str, Json] = {}
+
+    def renew(self) -> None:
+        """Forgets what was read of the message before."""
+        if self._known:
+            self._known = {}
 
     def get(self, name: str, default: Any = None, /) -> Any:
         """The value of a name, `default` where it is not bound here."""
         if name == "vars":
-            return self._bound.variables
+            return self.flow.variables
         if name == "meta":
-            return self._token.message.meta
+            return self.meta
         if name in self._known:
             return self._known[name]
         value = self._read(name)
@@ -59,29 +102,39 @@ class MessageNames:
         return value
 
     def _read(self, name: str) -> Any:
-        message = self._token.message
         if name == "steps":
-            return message.lineage.to_mapping() if message.lineage is not None else {}
+            return self._outputs()
         if name == "trigger":
-            return self._run.payload
+            call = self.run.bags[self.bag].call
+            return self.run.calls[call].payload if call else self.run.payload
         if name == "error":
-            return MISSING if message.error is None else message.error
+            return MISSING if self.error is None else self.error
         if name == "run":
-            run = self._run
+            run = self.run
             return {"id": run.run, "started_at": iso(run.started_at), "attempt": run.attempt, "test": run.test}
         if name == "item":
-            return self._item()
-        return self._bound.names.get(name, MISSING)
+            return self.item if self.item is not None else self._item()
+        if name == "state":
+            return {} if self.remembered is None else self.remembered
+        return self.flow.names.get(name, MISSING)
+
+    def _outputs(self) -> dict[str, Json]:
+        outputs = self.lineage.to_mapping() if self.lineage is not None else {}
+        for step, output in outputs.items():
+            if isinstance(output, Stream):
+                whole = self.steps is not None and step in self.steps
+                outputs[step] = output.whole() if whole else described(output)
+        return outputs
 
     def _item(self) -> Any:
-        bag = self._run.bags.get(self._token.bag)
-        while bag is not None and bag.above is not None:
+        bag = self.run.bags.get(self.bag)
+        while bag is not None and bag.above is not None and bag.call == self.run.bags[bag.above].call:
             if bag.entry is not None:
                 item: dict[str, Json] = {"index": bag.item}
                 if bag.total is not None:
                     item["total"] = bag.total
                 return item
-            bag = self._run.bags.get(bag.above)
+            bag = self.run.bags.get(bag.above)
         return MISSING
 
     def all(self) -> dict[str, Json]:
@@ -101,7 +154,7 @@ class VisitLog:
 
     def _line(self, level: str, message: str, fields: Mapping[str, Json]) -> None:
         v = self._visit
-        v.tell(Logged(v.state.run, time.time(), v.step.id, v.address, v.number, level, str(message), fields))
+        v.tell(Logged(v.state.run, v.now(), v.step.id, v.address, v.number, level, str(message), fields))
 
     def debug(self, message: str, **fields: Json) -> None:
         """A line for whoever looks for a fault."""
@@ -123,25 +176,54 @@ class VisitLog:
 class VisitContext:
     """What `run()` may ask of the engine, for one try of one visit."""
 
-    __slots__ = ("_names", "_visit", "address", "attempt", "clock", "log", "step")
+    __slots__ = ("_clock", "_visit", "attempt", "forgotten", "log", "names_of_message", "remembered", "step")
 
-    def __init__(self, visit: Visit, names: MessageNames, clock: VisitClock, attempt: int) -> None:
+    def __init__(self, visit: Visit, names: MessageNames, attempt: int) -> None:
         self._visit = visit
-        self._names = names
-        self.clock = clock
+        self._clock: VisitClock | None = None
+        self.names_of_message = names
         self.attempt = attempt
         self.step = visit.step.id
-        self.address = visit.address
         self.log = VisitLog(visit)
+        self.remembered: dict[str, Json] = {}
+        self.forgotten: list[str] = []
+
+    @property
+    def address(self) -> str:
+        """Where the visit stands."""
+        return self._visit.address
+
+    @property
+    def clock(self) -> VisitClock:
+        """The visit's time and chance."""
+        if self._clock is None:
+            self._clock = VisitClock(self._visit.started_at, self._visit.seed())
+        return self._clock
 
     @property
     def idempotency_key(self) -> str:
         """One for all tries of this visit, another for every other visit."""
         return f"{self._visit.state.run}:{self.address}"
 
+    @property
+    def folder(self) -> Path:
+        """Where relative file paths begin."""
+        return self._visit.folder()
+
     def names(self) -> Mapping[str, Json]:
         """The bound names without their dollar."""
-        return self._names.all()
+        return self.names_of_message.all()
+
+    def renew(self) -> None:
+        """Forgets time and chance of the visit before, for whoever makes many in a row."""
+        self._clock = None
+
+    def remember(self, changes: Mapping[str, Json], remove: Iterable[str] = ()) -> None:
+        """Keeps values for the instance once this visit has ended well."""
+        for name in remove:
+            self.remembered.pop(name, None)
+            self.forgotten.append(name)
+        self.remembered.update(changes)
 
     async def http(self, request: Request, *, connection: str | None = None) -> Response:
         """Sends a request with the login of a slot within the visit's timeout; any status is an answer."""
@@ -151,7 +233,7 @@ class VisitContext:
         shown = _shown_request(request)
         if login is not None:
             request = login.apply(request)
-        started, clock = time.time(), time.perf_counter()
+        started, clock = self._visit.now(), time.perf_counter()
         try:
             response = await connections.http.send(request, timeout=visit.step.timeout or HTTP_TIMEOUT)
         except StepError as error:
@@ -166,7 +248,7 @@ class VisitContext:
 
     async def effect(self, kind: str, request: Json, perform: Callable[[], Awaitable[Json]]) -> Json:
         """Does something that leaves the process."""
-        started, clock = time.time(), time.perf_counter()
+        started, clock = self._visit.now(), time.perf_counter()
         try:
             answer = await perform()
         except Exception as error:
@@ -203,36 +285,35 @@ class Visit:
     """A message at a step, with all that its visit needs. `tell` takes the events that only recorders care for."""
 
     bound: BoundPlan
-    state: RunState
+    state: RunView
     token: Token
     step: PlanStep
     address: str
     number: int
     started_at: float
     tell: Callable[[Event], None]
+    now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    remembered: Json = None
 
     def seed(self) -> int:
         """The seed of all chance in this visit: of run and address, so that a replay sees the same."""
-        digest = hashlib.blake2b(f"{self.state.run}:{self.address}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest, "big")
+        return seed_of(self.state.run, self.address)
 
-    @property
-    def immediate(self) -> bool:
-        """Whether this visit can be made at once: nothing in it waits."""
-        step = self.step
-        return (
-            step.timeout is None and step.retry.attempts == 1 and step.spec.pure and not _is_async(type(step.component))
-        )
+    def folder(self) -> Path:
+        """Where relative file paths begin."""
+        return folder_of(self.bound, self.step)
 
     def make_now(self) -> VisitFinished | VisitFailed:
         """Makes an immediate visit."""
         begun = time.perf_counter()
         try:
-            result = self._begin(1)
+            result, context = self._begin(1)
+            if inspect.isawaitable(result):
+                raise TypeError(f"run() of {self.step.spec.name} gives an awaitable; write it as `async def run`")
+            return self._finished(result, context, 1, begun)
         except Exception as error:  # whatever a component raises is its step's failure
             return self._failed(error, 1, begun)
-        return self._finished(result, 1, begun)
 
     async def make(self) -> VisitFinished | VisitFailed:
         """Makes the visit, with all its tries."""
@@ -244,10 +325,10 @@ class Visit:
             attempt += 1
             try:
                 async with asyncio.timeout(self.step.timeout):
-                    result = self._begin(attempt)
+                    result, context = self._begin(attempt)
                     if inspect.isawaitable(result):
                         result = await result
-                return self._finished(result, attempt, begun)
+                return self._finished(result, context, attempt, begun)
             except TimeoutError as expired:
                 error: Exception = (
                     StepTimeoutError(
@@ -264,33 +345,49 @@ class Visit:
             failure = failure_of(error, self.step, self.address, attempt)
             self.tell(
                 AttemptFailed(
-                    self.state.run, time.time(), self.step.id, self.address, self.number, attempt, failure, wait
+                    self.state.run, self.now(), self.step.id, self.address, self.number, attempt, failure, wait
                 )
             )
             await self.sleep(wait)
 
-    def _begin(self, attempt: int) -> Any:
-        step, message = self.step, self.token.message
-        names = MessageNames(self.bound, self.state, self.token)
-        clock = VisitClock(self.started_at, self.seed())
+    def _begin(self, attempt: int) -> tuple[Any, VisitContext | None]:
+        step, message, bag = self.step, self.token.message, self.token.bag
         if step.disabled:
-            return To((step.spec.component.passes_by(step.config.values),))
-        config = self.bound.configs[step.index].evaluate(message.payload, names, clock)
+            return To((step.spec.component.passes_by(step.config.values),)), None
+        flow = self.bound.within(self.state, self.state.bags[bag].call)
+        names = MessageNames(flow, self.state, message, bag, self.remembered, step.reads_steps)
+        context = VisitContext(self, names, attempt)
+        payload = message.payload
+        if isinstance(payload, Stream) and not step.component.reads_streams(step.config.values):
+            # An aggregate stands behind the stream that its scope read; it has no use for it a second time.
+            payload = described(payload) if step.shape == "collect" else payload.whole()
+        config = flow.configs[step.index].evaluate(payload, names, context.clock if step.clocked else None)
+        component = step.component
         if step.shape in ("plain", "trigger"):
-            return step.component.run(config, message.payload, VisitContext(self, names, clock, attempt))
-        return self._shaped(config)
+            return component.run(config, payload, context), context
+        if isinstance(component, Call):
+            call = self.state.bags[bag].call
+            if call and self.state.calls[call].depth >= DEEPEST_CALL:
+                raise StepError(
+                    f"Flows call one another more than {DEEPEST_CALL} deep; look for a flow that calls itself without end",
+                    type="TooDeep",
+                    retryable=False,
+                )
+            return _Called(component.input(config, payload)), context
+        return self._shaped(config, payload), context
 
-    def _shaped(self, config: Any) -> Any:
+    def _shaped(self, config: Any, payload: Json) -> Any:
         token, component = self.token, self.step.component
-        payload = token.message.payload
         if isinstance(component, Split):
             return component.items(config, payload)
         if isinstance(component, Collect):
             if token.gathered is None:
                 return _Value(component.value(config, payload))
-            return component.gather(config, [arrival.message.payload for arrival in token.gathered])
+            assert isinstance(token.gathered, Gathering)
+            return component.gather(config, token.gathered.values())
         if isinstance(component, Merge):
-            return component.join(config, [(a.source, a.message.payload) for a in token.gathered or ()])
+            assert isinstance(token.gathered, tuple)
+            return component.join(config, [(a.source, a.message.payload) for a in token.gathered])
         assert isinstance(component, Loop)
         passes = 0 if token.port == "in" else self.state.bags[token.bag].item
         return To(("body",) if component.again(config, payload, passes) else ("done",))
@@ -298,7 +395,7 @@ class Visit:
     def _failed(self, error: Exception, attempt: int, begun: float) -> VisitFailed:
         return VisitFailed(
             self.state.run,
-            time.time(),
+            self.now(),
             self.step.id,
             self.address,
             self.number,
@@ -308,16 +405,23 @@ class Visit:
             (time.perf_counter() - begun) * 1000,
         )
 
-    def _finished(self, result: Any, attempt: int, begun: float) -> VisitFinished | VisitFailed:
+    def _finished(self, result: Any, context: VisitContext | None, attempt: int, begun: float) -> VisitFinished:
+        step = self.step
         told = _told(result, self.token.message.payload)
-        wrong = [port for port in told.get("ports", ()) if port not in self.step.outs]
+        ports = told.get("ports", ("out",))
+        wrong = [port for port in ports if port not in step.outs]
         if wrong:
-            error = StepError(f"{self.step.spec.name} sent a message by a port {wrong[0]!r} that it does not have")
-            return self._failed(error, attempt, begun)
+            raise StepError(f"{step.spec.name} sent a message by a port {wrong[0]!r} that it does not have")
+        payload = told.get("payload")
+        if isinstance(payload, Stream) and told.get("outcome") != "items" and not step.streams.issuperset(ports):
+            told["payload"] = payload.whole()
+        if context is not None and (context.remembered or context.forgotten):
+            kept = {"remember": context.remembered, "forget": context.forgotten}
+            told["details"] = {**told.get("details", {}), **kept}
         return VisitFinished(
             run=self.state.run,
-            at=time.time(),
-            step=self.step.id,
+            at=self.now(),
+            step=step.id,
             address=self.address,
             visit=self.number,
             token=self.token.number,
@@ -332,6 +436,13 @@ class _Value:
     """What a collect took in from one message."""
 
     value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """What a called flow begins with."""
+
+    payload: Json
 
 
 def _told(result: Any, before: Json) -> dict[str, Any]:
@@ -353,19 +464,35 @@ def _told(result: Any, before: Json) -> dict[str, Any]:
             return {"outcome": "stop", "ports": (), "details": {"error": result.error}}
     if isinstance(result, _Value):
         return {"outcome": "value", "ports": (), "payload": None if result.value is MISSING else result.value}
+    if isinstance(result, _Called):
+        return {"outcome": "call", "ports": (), "payload": None if result.payload is MISSING else result.payload}
     if isinstance(result, Items):
-        return {"outcome": "items", "ports": (), "payload": result.values, "details": {"parallel": result.parallel}}
+        details: dict[str, Json] = {"parallel": result.parallel}
+        if isinstance(result.values, Stream):
+            details.update(batch=result.batch, limit=result.limit)
+            return {"outcome": "items", "ports": (), "payload": result.values, "details": details}
+        values = result.values if result.limit is None else result.values[: result.limit]
+        if result.batch is not None:
+            values = list(grouped(values, result.batch))
+        return {"outcome": "items", "ports": (), "payload": values, "details": details}
     return {"payload": None if result is MISSING else result}
 
 
-_ASYNC: dict[type, bool] = {}
+def described(stream: Stream) -> dict[str, Json]:
+    """What stands for a stream where it cannot be read piece by piece and need not be taken whole."""
+    return {"stream": stream.kind, **stream.source.to_json()}
 
 
-def _is_async(component: type) -> bool:
-    known = _ASYNC.get(component)
-    if known is None:
-        known = _ASYNC[component] = inspect.iscoroutinefunction(getattr(component, "run", None))
-    return known
+def folder_of(bound: BoundPlan, step: PlanStep) -> Path:
+    """Where relative file paths of a step begin: at the file of the flow in which it stands."""
+    named = bound.plan.folders[step.flow]
+    return Path(named) if named else bound.folder
+
+
+def seed_of(run: str, address: str) -> int:
+    """The seed of all chance in the visit at this address."""
+    digest = hashlib.blake2b(f"{run}:{address}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
 
 
 def failure_of(error: Exception, step: PlanStep, address: str, attempts: int) -> Failure:

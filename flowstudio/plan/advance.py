@@ -6,23 +6,30 @@ a crash and the distributed driver all call it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from flowstudio.flow.model import ERROR_PORT
+from flowstudio.plan.draft import Draft
 from flowstudio.plan.plan import Plan, PlanStep
-from flowstudio.plan.state import Arrival, Bag, Entry, Gathered, Left, Place, RunState, Token
+from flowstudio.plan.state import Bag, Calling, RunState, Token, in_order
 from flowstudio.plan.structure import BODY, DONE
 from flowstudio.sdk.message import Lineage, Message
 from flowstudio.trace.events import (
+    CallEnded,
+    Chained,
     Event,
     Failure,
+    ItemsMade,
+    ItemsRead,
     RunCancelled,
     RunFinished,
     RunPaused,
     RunResumed,
     RunStarted,
+    SegmentFinished,
+    SignalReceived,
     VisitFailed,
     VisitFinished,
     VisitStarted,
@@ -31,28 +38,45 @@ from flowstudio.trace.events import (
 
 Json = Any
 
+Part = VisitFinished | VisitFailed | Chained | ItemsMade | ItemsRead
+"""What a segment consists of."""
+
 
 def advance(plan: Plan, state: RunState, event: Event) -> RunState:
     """The state after an event. Events that change nothing (log lines, failed tries, effects) give the same state."""
-    if isinstance(event, VisitFinished):
-        return _finished(plan, state, event)
     if isinstance(event, VisitStarted):
-        return _visited(plan, state, event)
-    if isinstance(event, VisitFailed):
-        return _failed(plan, state, event)
+        return _visited(state, event)
     if isinstance(event, RunStarted):
         return _started(plan, event)
-    if isinstance(event, WaitEnded):
-        return _woken(plan, state, event)
     if isinstance(event, RunCancelled):
         return replace(state, cancelled=True)
     if isinstance(event, RunPaused):
         return replace(state, paused=True)
-    if isinstance(event, RunResumed):
-        return replace(state, paused=False)
     if isinstance(event, RunFinished):
         return replace(state, status=event.status)
-    return state
+    if isinstance(event, RunResumed):
+        return _resumed(plan, state)
+    if isinstance(event, SegmentFinished):
+        draft = Draft(plan, state, straight=True)
+        for part in event.parts:
+            work_in(draft, part)
+        return draft.done()
+    work = _WORK.get(type(event))
+    if work is None:
+        return state
+    draft = Draft(plan, state)
+    work(draft, event)
+    return draft.done()
+
+
+def work_in(draft: Draft, part: Part) -> None:
+    """Works one part of a segment into a draft."""
+    if isinstance(part, Chained):
+        draft.passed(part)
+    elif isinstance(part, ItemsMade):
+        draft.made(part)
+    else:
+        _WORK[type(part)](draft, part)
 
 
 def fold(plan: Plan, events: Iterable[Event]) -> RunState:
@@ -84,258 +108,16 @@ def way(plan: Plan, step: PlanStep, token: Token) -> str:
 
 
 def _hop(plan: Plan, hop: tuple[int, int, int]) -> str:
+    if hop[0] < 0:
+        return plan.steps[hop[1]].id
     step = plan.steps[hop[0]]
     if hop[1] < 0:
         return f"{step.id}{hop[2]}"
-    port = tuple(step.outs)[hop[1]]
+    port = step.ports[hop[1]]
     links = step.outs[port]
     position = next((n for n, link in enumerate(links) if link.position == hop[2]), 0)
     name = step.id if port == "out" else f"{step.id}:{port}"
     return name if len(links) < 2 else f"{name}.{position}"
-
-
-class _Draft:
-    """A run's state while one event is worked into it."""
-
-    __slots__ = ("bags", "changes", "entries", "plan", "state", "tokens")
-
-    def __init__(self, plan: Plan, state: RunState) -> None:
-        self.plan = plan
-        self.state = state
-        self.tokens = dict(state.tokens)
-        self.bags = dict(state.bags)
-        self.entries = dict(state.entries)
-        self.changes: dict[str, Any] = {
-            "left": state.left,
-            "outputs": state.outputs,
-            "next_token": state.next_token,
-            "filtered": state.filtered,
-            "stopped": state.stopped,
-            "replied": state.replied,
-        }
-
-    def done(self, **changes: Any) -> RunState:
-        return replace(
-            self.state, tokens=self.tokens, bags=self.bags, entries=self.entries, **{**self.changes, **changes}
-        )
-
-    def count(self, name: str) -> None:
-        self.changes[name] += 1
-
-    def put(self, step: int, port: str, bag: str, message: Message, place: Place, base: int, **more: Any) -> None:
-        """Lets a message wait at a step."""
-        number = self.changes["next_token"]
-        self.changes["next_token"] = number + 1
-        self.tokens[number] = Token(number, step, port, bag, message, place, base, **more)
-        self.alive(bag, tokens=1)
-
-    def take(self, token: Token) -> None:
-        """Takes a token away; its bag may be empty now, which `settle` looks after."""
-        del self.tokens[token.number]
-        self.alive(token.bag, tokens=-1)
-
-    def alive(self, name: str, tokens: int = 0, inner: int = 0) -> None:
-        bag = self.bags[name]
-        self.bags[name] = replace(bag, tokens=bag.tokens + tokens, inner=bag.inner + inner)
-
-    def send(self, step: PlanStep, ports: Sequence[str], token: Token, message: Message) -> None:
-        """Sends a message on from a step by these ports, down every wire."""
-        names = tuple(step.outs)
-        for port in ports:
-            links = step.outs[port]
-            number = names.index(port)
-            if not links:
-                if port != ERROR_PORT:
-                    place = (*token.place, (step.index, number, -1))
-                    self.changes["left"] = Left(step.index, port, message, place, self.changes["left"])
-                    self.count("outputs")
-                continue
-            for link in links:
-                place = (*token.place, (step.index, number, link.position)) if step.forks else token.place
-                self.deliver(step, port, link.target, link.port, link.position, token.bag, message, place, token.base)
-
-    def deliver(
-        self,
-        source: PlanStep,
-        port: str,
-        target: int,
-        target_port: str,
-        wire: int,
-        bag: str,
-        message: Message,
-        place: Place,
-        base: int,
-    ) -> None:
-        """Puts a message at the end of a wire, out of the passes that the wire leaves."""
-        there = self.plan.steps[target]
-        while (opener := self.bags[bag].opener) is not None and self._leaves(opener, target, source, port):
-            bag = self.bags[bag].above or ""
-            base = self._base(bag, place)
-        if there.shape == "merge" and not there.disabled:
-            arrival = Arrival(message, place, source.id, wire)
-            held = self.bags[bag]
-            arrivals = {**held.arrivals, target: (*held.arrivals.get(target, ()), arrival)}
-            self.bags[bag] = replace(held, arrivals=arrivals)
-        else:
-            self.put(target, target_port, bag, message, place, base)
-
-    def _leaves(self, opener: int, target: int, source: PlanStep, port: str) -> bool:
-        loop = self.plan.steps[opener]
-        return loop.shape == "loop" and target != opener and not loop.body >> target & 1
-
-    def _base(self, bag: str, place: Place) -> int:
-        """Where a place's hops in this bag begin: after the hop into its item or pass."""
-        held = self.bags[bag]
-        if held.opener is None:
-            return 0
-        mark = (held.opener, -1, held.item)
-        return max((n + 1 for n, hop in enumerate(place) if hop == mark), default=0)
-
-    def settle(self, name: str) -> None:
-        """Lets joins emit that have all they wait for, begins the next items, and closes what is empty, outwards."""
-        while True:
-            self.join(name)
-            bag = self.bags[name]
-            if bag.above is None:
-                return
-            if bag.tokens or bag.inner:
-                # Something is alive in here, which a collect outside need not wait for if it cannot come there.
-                self.collect(bag.entry)
-            else:
-                self.empty(name, bag)
-            name = bag.above
-
-    def empty(self, name: str, bag: Bag) -> None:
-        """Closes a bag in which nothing is alive."""
-        del self.bags[name]
-        if bag.entry is None:
-            self.alive(bag.above or "", inner=-1)
-            return
-        entry = self.entries[bag.entry]
-        self.entries[bag.entry] = replace(entry, live=entry.live - 1)
-        self.begin(bag.entry)
-        self.collect(bag.entry)
-        self.close(bag.entry)
-
-    def join(self, name: str) -> None:
-        """Emits the merges of a bag to which nothing in it can still come."""
-        bag = self.bags.get(name)
-        if bag is None or not bag.arrivals:
-            return
-        for merge in sorted(bag.arrivals):
-            if self.comes(name, merge):
-                continue
-            held = self.bags[name]
-            arrivals = sorted(held.arrivals[merge], key=lambda arrival: (arrival.wire, arrival.place))
-            rest = {step: waiting for step, waiting in held.arrivals.items() if step != merge}
-            self.bags[name] = replace(held, arrivals=rest)
-            place = min(arrival.place for arrival in arrivals)
-            message = _united([arrival.message for arrival in arrivals])
-            self.put(merge, "in", name, message, place, self._base(name, place), gathered=tuple(arrivals))
-
-    def comes(self, name: str, join: int) -> bool:
-        """Whether something in a bag, or inside it, can still come to a join of that bag."""
-        steps = self.plan.steps
-        opener = self.bags[name].opener
-        # What goes round a loop comes to the join of another pass, not of this one.
-        inner = steps[opener].inner if opener is not None else ()
-
-        def may_reach(step: int) -> bool:
-            return bool((inner[step] if inner else steps[step].reaches) >> join & 1)
-
-        if any(token.bag.startswith(name) and may_reach(token.step) for token in self.tokens.values()):
-            return True
-        for key, entry in self.entries.items():
-            if key.startswith(name) and any(collect == join or may_reach(collect) for collect in entry.gathered):
-                return True
-        return any(
-            other != join and may_reach(other)
-            for key, bag in self.bags.items()
-            if key.startswith(name)
-            for other in bag.arrivals
-        )
-
-    def open(
-        self, step: PlanStep, token: Token, key: str, message: Message, items: Sequence[Json], parallel: int
-    ) -> None:
-        """Opens a scope: a message entered a split."""
-        self.alive(token.bag, inner=1)
-        self.entries[key] = Entry(
-            step.index,
-            token.bag,
-            message,
-            token.place,
-            token.base,
-            items,
-            max(1, parallel),
-            gathered=dict.fromkeys(step.joins),
-        )
-        self.begin(key)
-        self.collect(key)
-        self.close(key)
-
-    def begin(self, key: str) -> None:
-        """Begins as many items as may be under way at once."""
-        entry = self.entries[key]
-        step = self.plan.steps[entry.step]
-        while entry.next < len(entry.items) and entry.live < entry.parallel:
-            item = entry.next
-            name = f"{key}[{item}]/"
-            self.bags[name] = Bag(entry.bag, entry.step, key, item, len(entry.items))
-            self.entries[key] = entry = replace(entry, next=item + 1, live=entry.live + 1)
-            payload = entry.items[item]
-            place = (*entry.place, (entry.step, -1, item))
-            message = replace(entry.message, payload=payload, lineage=Lineage(step.id, payload, entry.message.lineage))
-            inside = Token(0, entry.step, "in", name, message, place, len(place))
-            self.send(step, ("out",), inside, message)
-            self.join(name)
-            if not self.bags[name].tokens and not self.bags[name].inner:
-                del self.bags[name]
-                self.entries[key] = entry = replace(entry, live=entry.live - 1)
-
-    def collect(self, key: str | None) -> None:
-        """Emits the collects of an entry to which nothing of it can still come."""
-        if key is None or key not in self.entries:
-            return
-        entry = self.entries[key]
-        if entry.next < len(entry.items):
-            return
-        for collect in sorted(entry.gathered):
-            if self.comes_from(key, collect):
-                continue
-            entry = self.entries[key]
-            chain = entry.gathered[collect]
-            arrivals = tuple(sorted(chain or (), key=lambda arrival: arrival.place))
-            rest = {step: waiting for step, waiting in entry.gathered.items() if step != collect}
-            self.entries[key] = replace(entry, gathered=rest)
-            self.put(collect, "in", entry.bag, entry.message, entry.place, entry.base, gathered=arrivals)
-
-    def comes_from(self, key: str, collect: int) -> bool:
-        """Whether something inside an entry can still come to a collect that closes it."""
-        inside = f"{key}["
-        steps = self.plan.steps
-        if any(
-            token.bag.startswith(inside) and (token.step == collect or steps[token.step].may_reach(collect))
-            for token in self.tokens.values()
-        ):
-            return True
-        if any(
-            other.startswith(inside) and any(steps[each].may_reach(collect) for each in entry.gathered)
-            for other, entry in self.entries.items()
-        ):
-            return True
-        return any(
-            name.startswith(inside) and steps[merge].may_reach(collect)
-            for name, bag in self.bags.items()
-            for merge in bag.arrivals
-        )
-
-    def close(self, key: str) -> None:
-        """Forgets an entry that is through."""
-        entry = self.entries.get(key)
-        if entry is not None and not entry.live and not entry.gathered and entry.next >= len(entry.items):
-            del self.entries[key]
-            self.alive(entry.bag, inner=-1)
 
 
 def _started(plan: Plan, event: RunStarted) -> RunState:
@@ -350,57 +132,82 @@ def _started(plan: Plan, event: RunStarted) -> RunState:
         test=event.test,
         bags={"": Bag()},
     )
-    draft = _Draft(plan, state)
+    draft = Draft(plan, state)
     draft.put(trigger, "in", "", Message(event.payload, event.meta), (), 0)
     return draft.done()
 
 
-def _visited(plan: Plan, state: RunState, event: VisitStarted) -> RunState:
+def _visited(state: RunState, event: VisitStarted) -> RunState:
     token = state.tokens[event.token]
     tokens = {**state.tokens, token.number: replace(token, stage="busy", visit=event.visit)}
     return replace(state, tokens=tokens, visits=max(state.visits, event.visit))
 
 
-def _finished(plan: Plan, state: RunState, event: VisitFinished) -> RunState:
-    draft = _Draft(plan, state)
+def _resumed(plan: Plan, state: RunState) -> RunState:
+    """Goes on: what was under way or had failed is visited again."""
+    draft = Draft(plan, state)
+    for token in state.tokens.values():
+        if token.stage in ("busy", "failed"):
+            draft.staged(token, stage="ready")
+    draft.failing = False
+    draft.changes.update(paused=False, cancelled=False, error=None, status="running")
+    if state.failing or state.cancelled:
+        draft.settle_all()
+    return draft.done()
+
+
+def _finished(draft: Draft, event: VisitFinished) -> None:
+    plan = draft.plan
     token = draft.tokens[event.token]
+    draft.visits = max(draft.visits, event.visit)
     step = plan.steps[token.step]
     outcome = event.outcome
     before = token.message
+    if draft.calls:
+        given_up = draft.given_up(token.bag)
+        if given_up:
+            _ends_late(draft, given_up, token)
+            return
+    if outcome == "call":
+        draft.call(step, token, event.address, event.payload)
+        return
     if outcome == "sleep":
-        draft.tokens[token.number] = replace(token, stage="asleep", until=event.details["until"])
-        return draft.done()
+        draft.staged(token, stage="asleep", until=event.details["until"], visit=event.visit)
+        return
     if outcome == "wait":
-        draft.tokens[token.number] = replace(
-            token, stage="waiting", signal=event.details["signal"], until=event.details.get("until")
-        )
-        return draft.done()
+        _waits(draft, token, event)
+        return
+    if outcome == "stop" and event.details.get("error") is not None:
+        failure = Failure(step.id, event.address, "Stop", str(event.details["error"]))
+        _unwired(draft, token, failure)
+        return
     draft.take(token)
     if outcome in ("to", "reply"):
         message = _passed(step, before, event)
         if outcome == "reply":
-            draft.changes["replied"] = True
+            draft.replied = True
         if step.shape == "loop" and event.ports == (BODY,):
-            _go_round(draft, step, token, message)
+            draft.go_round(step, token, way(plan, step, token), message)
         elif step.shape == "loop" and event.ports == (DONE,) and token.port != "in":
-            draft.send(step, event.ports, _out_of_pass(draft, step, token), message)
+            above = draft.bags[token.bag].above or ""
+            draft.send(step, event.ports, replace(token, bag=above, base=draft.base(above, token.place)), message)
         else:
             draft.send(step, event.ports, token, message)
     elif outcome == "items":
-        message = replace(before, meta={**before.meta, **event.meta} if event.meta else before.meta)
-        draft.open(step, token, event.address, message, event.payload, event.details.get("parallel", 1))
+        message = (
+            Message(before.payload, {**before.meta, **event.meta}, before.lineage, before.error)
+            if event.meta
+            else before
+        )
+        draft.open_entry(step, token, event.address, message, event.details, event.payload)
     elif outcome == "value":
-        _gather(draft, step, token, event.payload)
+        draft.gather(step, token, event.payload)
     elif outcome == "drop":
-        draft.count("filtered")
+        draft.filtered += 1
     elif outcome == "stop":
-        draft.count("stopped")
-        if event.details.get("error") is not None:
-            failure = Failure(step.id, event.address, "Stop", str(event.details["error"]))
-            return draft.done(failing=True, error=state.error or failure)
-    if not state.failing:
+        draft.stopped += 1
+    if not draft.failing:
         draft.settle(token.bag)
-    return draft.done()
 
 
 def _passed(step: PlanStep, before: Message, event: VisitFinished) -> Message:
@@ -409,89 +216,147 @@ def _passed(step: PlanStep, before: Message, event: VisitFinished) -> Message:
     return Message(payload, meta, Lineage(step.id, payload, before.lineage), before.error)
 
 
-def _go_round(draft: _Draft, step: PlanStep, token: Token, message: Message) -> None:
-    """Opens the next pass of a loop: beside the one that the message comes from, not inside it."""
-    known = way(draft.plan, step, token)
-    if token.port == "in":
-        above, number, place, stem = token.bag, 1, token.place, step.id + known
-    else:
-        ended = draft.bags[token.bag]
-        above = ended.above or ""
-        number, place = ended.item + 1, token.place
-        stem = token.bag[len(above) :].rpartition("#")[0] + known
-    name = f"{above}{stem}#{number}/"
-    draft.bags[name] = Bag(above, step.index, None, number)
-    draft.alive(above, inner=1)
-    place = (*place, (step.index, -1, number))
-    inside = Token(0, step.index, "in", name, message, place, len(place))
-    draft.send(step, (BODY,), inside, message)
-    draft.settle(name)
+def _ends_late(draft: Draft, name: str, token: Token) -> None:
+    """A visit inside a called flow that has failed meanwhile came to its end."""
+    del draft.tokens[token.number]
+    draft.stopped += 1
+    failure = draft.calls[name].error
+    assert failure is not None
+    draft.give_up(name, failure)
 
 
-def _out_of_pass(draft: _Draft, step: PlanStep, token: Token) -> Token:
-    above = draft.bags[token.bag].above or ""
-    return replace(token, bag=above, base=draft._base(above, token.place))
+def _waits(draft: Draft, token: Token, event: VisitFinished) -> None:
+    signal = str(event.details["signal"])
+    kept = (
+        draft.state.signals.get(signal, ())
+        if "signals" not in draft.changes
+        else draft.changes["signals"].get(signal, ())
+    )
+    timeout = event.details.get("timeout")
+    until = None if timeout is None else event.at + timeout
+    if not kept:
+        draft.staged(token, stage="waiting", signal=signal, until=until, visit=event.visit)
+        return
+    # The signal was there before: it is used up, and the message goes on as if it had come this moment.
+    signals = dict(draft.changes.get("signals", draft.state.signals))
+    signals[signal] = kept[1:]
+    if not kept[1:]:
+        del signals[signal]
+    draft.changes["signals"] = signals
+    draft.staged(token, stage="waiting", signal=signal, until=None, answer=(kept[0],), visit=event.visit)
 
 
-def _gather(draft: _Draft, step: PlanStep, token: Token, value: Json) -> None:
-    bag = token.bag
-    while draft.plan.steps[draft.bags[bag].opener or 0].shape != "split":
-        bag = draft.bags[bag].above or ""
-    key = draft.bags[bag].entry or ""
-    entry = draft.entries[key]
-    arrival = Arrival(replace(token.message, payload=value), token.place, "", 0)
-    gathered = {**entry.gathered, step.index: Gathered(arrival, entry.gathered.get(step.index))}
-    draft.entries[key] = replace(entry, gathered=gathered)
+def _signalled(draft: Draft, event: SignalReceived) -> None:
+    waiting = [
+        token
+        for token in draft.tokens.values()
+        if token.stage == "waiting" and token.signal == event.signal and token.answer is None
+    ]
+    for token in waiting:
+        draft.staged(token, answer=(event.data,))
+    if not waiting:
+        kept = draft.state.signals
+        draft.changes["signals"] = {**kept, event.signal: (*kept.get(event.signal, ()), event.data)}
 
 
-def _failed(plan: Plan, state: RunState, event: VisitFailed) -> RunState:
-    draft = _Draft(plan, state)
+def _unwired(draft: Draft, token: Token, failure: Failure) -> None:
+    """An error that has no way to go: it is the error of the call around it that has one, or of the run."""
+    name = draft.caught_by(token.bag)
+    if name:
+        del draft.tokens[token.number]
+        draft.give_up(name, failure)
+        return
+    draft.staged(token, stage="failed")
+    draft.failing = True
+    if draft.state.error is None and "error" not in draft.changes:
+        outermost = draft.outermost(token.bag)
+        if outermost is not None:
+            failure = replace(failure, step=draft.plan.steps[outermost].id)
+        draft.changes["error"] = failure
+
+
+def _failed(draft: Draft, event: VisitFailed) -> None:
     token = draft.tokens[event.token]
-    step = plan.steps[token.step]
+    draft.visits = max(draft.visits, event.visit)
+    if draft.calls:
+        given_up = draft.given_up(token.bag)
+        if given_up:
+            _ends_late(draft, given_up, token)
+            return
+    step = draft.plan.steps[token.step]
     if not step.catches:
-        draft.tokens[token.number] = replace(token, stage="failed")
-        return draft.done(failing=True, error=state.error or event.error)
+        _unwired(draft, token, event.error)
+        return
     draft.take(token)
+    _errs(draft, step, token, token.message, event.error)
+    if not draft.failing:
+        draft.settle(token.bag)
+
+
+def _errs(draft: Draft, step: PlanStep, token: Token, message: Message, error: Failure) -> None:
+    """Sends a message down the error route of a step."""
     shown = {
         "step": step.id,
-        "type": event.error.type,
-        "message": event.error.message,
-        "status": event.error.status,
-        "data": event.error.data,
+        "type": error.type,
+        "message": error.message,
+        "status": error.status,
+        "data": error.data,
     }
-    draft.send(step, (ERROR_PORT,), token, replace(token.message, error=shown))
-    if not state.failing:
-        draft.settle(token.bag)
-    return draft.done()
+    draft.send(step, (ERROR_PORT,), token, Message(message.payload, message.meta, message.lineage, shown))
 
 
-def _woken(plan: Plan, state: RunState, event: WaitEnded) -> RunState:
-    draft = _Draft(plan, state)
+def _woken(draft: Draft, event: WaitEnded) -> None:
     token = draft.tokens[event.token]
-    step = plan.steps[token.step]
+    step = draft.plan.steps[token.step]
     draft.take(token)
     before = token.message
-    message = Message(event.payload, before.meta, Lineage(step.id, event.payload, before.lineage), before.error)
+    meta = {**before.meta, **event.meta} if event.meta else before.meta
+    message = Message(event.payload, meta, Lineage(step.id, event.payload, before.lineage), before.error)
     draft.send(step, (event.port,), token, message)
-    draft.settle(token.bag)
-    return draft.done()
+    if not draft.failing:
+        draft.settle(token.bag)
 
 
-def _united(messages: Sequence[Message]) -> Message:
-    """What messages have in common after a merge: the union of lineage, meta and error, the later wins."""
-    first = messages[0]
-    meta = dict(first.meta)
-    error = first.error
-    lineage = first.lineage
-    known = set(map(id, lineage or ()))
-    for message in messages[1:]:
-        meta.update(message.meta)
-        error = message.error if message.error is not None else error
-        fresh = [link for link in message.lineage or () if id(link) not in known]
-        for link in reversed(fresh):
-            lineage = Lineage(link.step, link.payload, lineage)
-            known.add(id(link))
-    return Message(first.payload, meta, lineage, error)
+def _returned(draft: Draft, event: CallEnded) -> None:
+    token = draft.tokens[event.token]
+    step = draft.plan.steps[token.step]
+    calling: Calling = token.answer
+    draft.take(token)
+    before = token.message
+    for number, (left, payload) in enumerate(zip(in_order(calling.left), event.payload, strict=True)):
+        message = Message(payload, left.message.meta, Lineage(step.id, payload, before.lineage), before.error)
+        # Each of several goes its own way from here on, which addresses and the order of messages have to show.
+        place = token.place if step.lone else (*token.place, (step.index, -2, number))
+        draft.send(step, ("out",), replace(token, place=place), message)
+    if not draft.failing:
+        draft.settle(token.bag)
 
 
-__all__ = ["address", "advance", "fold", "ready"]
+def _read(draft: Draft, event: ItemsRead) -> None:
+    if event.error is None:
+        draft.read(event.address, tuple(event.items), event.ended)
+        return
+    entry = draft.entry(event.address)
+    step = draft.plan.steps[entry.step]
+    if not step.catches:
+        draft.failing = True
+        draft.changes["error"] = draft.state.error or event.error
+        return
+    entry.items, entry.offset, entry.next, entry.ended = (), entry.next, entry.next, True
+    token = Token(0, entry.step, "in", entry.bag, entry.message, entry.place, entry.base)
+    _errs(draft, step, token, entry.message, event.error)
+    draft.collect(event.address)
+    draft.close(event.address)
+    draft.settle(entry.bag)
+
+
+_WORK: dict[type, Any] = {
+    VisitFinished: _finished,
+    VisitFailed: _failed,
+    WaitEnded: _woken,
+    CallEnded: _returned,
+    SignalReceived: _signalled,
+    ItemsRead: _read,
+}
+
+__all__ = ["Part", "address", "advance", "fold", "ready", "work_in"]

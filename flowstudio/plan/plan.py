@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowstudio.flow.model import ERROR_PORT, Flow
@@ -59,10 +59,36 @@ class PlanStep:
     """The steps that a message here can still come to, as a bit set by index."""
     body: int = 0
     """Of a loop: the steps on a way from `body` to `next`, as a bit set."""
-    inner: tuple[int, ...] = ()
+    inner: Mapping[int, int] = field(default_factory=dict)
     """Of a loop: what each step can come to within one pass, as bit sets."""
     joins: tuple[int, ...] = ()
     """Of a split: the collects that close it."""
+    flow: int = 0
+    """The number of its flow in `Plan.flows`."""
+    target: int = -1
+    """Of a call: the trigger of the called flow."""
+    ports: tuple[str, ...] = ()
+    """The names of `outs`, in their order."""
+    streams: frozenset[str] = frozenset()
+    """The ports behind which everything reads a stream piece by piece."""
+    lone: bool = True
+    """Of a call: whether the called flow gives one message at most."""
+    clocked: bool = True
+    """Whether its config reads the time or the chance of a visit."""
+    stateful: bool = False
+    """Whether its config reads `$state`."""
+    reads_steps: frozenset[str] | None = frozenset()
+    """The steps whose outputs its config reads; None where that cannot be told beforehand."""
+    immediate: bool = False
+    """Whether its visits are made at once: nothing in them waits, has an effect or must be known one by one."""
+    synchronous: bool = False
+    """Whether its component's work is a plain call."""
+    simple: bool = False
+    """Whether its visits can be made in a row with others: immediate, of no shape, one way out."""
+    onward: int = -1
+    """Of a simple step: the simple step that its only wire leads to within the same scope."""
+    straight: tuple[int, ...] = ()
+    """Of a split whose items can only go through simple steps to its one aggregate: these steps, the aggregate last."""
 
     @property
     def shape(self) -> Shape:
@@ -87,6 +113,11 @@ class Plan:
     flow_hash: str
     steps: tuple[PlanStep, ...]
     index: Mapping[str, int]
+    """The steps of the flow itself by id; those of called flows follow in `steps`, found through their calls."""
+    flows: tuple[Flow, ...] = ()
+    """The flow itself, and after it each flow that is called, however often, once."""
+    folders: tuple[str, ...] = ("",)
+    """For each of `flows` the folder in which its file lies; empty where it lies in none, and for the flow itself."""
 
     def step(self, step: str) -> PlanStep:
         """The step of that id; KeyError where the flow has none."""
@@ -95,4 +126,4 @@ class Plan:
     @property
     def triggers(self) -> tuple[PlanStep, ...]:
         """The steps that start runs."""
-        return tuple(step for step in self.steps if step.shape == "trigger")
+        return tuple(self.steps[index] for index in self.index.values() if self.steps[index].shape == "trigger")

@@ -237,12 +237,15 @@ def _scopes(
     return tuple(scopes), tuple(dict.fromkeys(clashes)), tuple(unopened), closers
 
 
-def shared_steps(structure: Structure, shapes: Mapping[int, str], several: Iterable[int]) -> frozenset[int]:
+def shared_steps(
+    structure: Structure, shapes: Mapping[int, str], several: Iterable[int], many: Iterable[int] = ()
+) -> frozenset[int]:
     """The steps that more than one message of one scope may visit.
 
-    `several` are the steps whose one message may leave by more than one port; any other leaves by one.
+    `several` are the steps whose one message may leave by more than one port, any other leaves by one; `many` those
+    that may send more than one message by a port.
     """
-    several = frozenset(several)
+    several, many = frozenset(several), frozenset(many)
     count = len(structure.ids)
     entering: list[list[Wire]] = [[] for _ in range(count)]
     leaving: list[dict[str, list[int]]] = [{} for _ in range(count)]
@@ -257,7 +260,8 @@ def shared_steps(structure: Structure, shapes: Mapping[int, str], several: Itera
     for step in structure.order:
         sources = [structure.index[wire.source] for wire in entering[step]]
         if step not in joining and (
-            len(sources) > 1 or any(source in crowded and source not in joining for source in sources)
+            len(sources) > 1
+            or any(source in many or (source in crowded and source not in joining) for source in sources)
         ):
             crowded.add(step)
     for loop, body in structure.bodies.items():
@@ -265,7 +269,7 @@ def shared_steps(structure: Structure, shapes: Mapping[int, str], several: Itera
         if len(ends) > 1 or any(structure.index[w.source] in crowded for w in ends):
             crowded.add(loop)
             crowded.update(step for step in range(count) if body >> step & 1 or structure.reaches[loop] >> step & 1)
-    return frozenset(step for step in crowded if _arrivals(step, structure, leaving, joining, several) > 1)
+    return frozenset(step for step in crowded if _arrivals(step, structure, leaving, joining, several, many) > 1)
 
 
 def _arrivals(
@@ -274,6 +278,7 @@ def _arrivals(
     leaving: Sequence[Mapping[str, Sequence[int]]],
     joining: set[int],
     several: frozenset[int],
+    many: frozenset[int],
 ) -> int:
     """How many messages of one scope can come to `goal`, up to 2."""
     if any(structure.reaches[loop] >> goal & 1 for loop in structure.bodies):
@@ -289,6 +294,7 @@ def _arrivals(
         ports = {port: sum(arriving[target] for target in targets) for port, targets in leaving[step].items()}
         failed = ports.pop(ERROR_PORT, 0)
         taken = sum(ports.values()) if step in several else max(ports.values(), default=0)
+        taken = 2 * taken if step in many else taken
         coming = min(2, max(taken, failed))
         if step in joining:
             starts += coming  # whatever arrives here, one message leaves, beside those that come other ways

@@ -67,6 +67,8 @@ class Trigger(Component):
     category: ClassVar[Category] = Category.TRIGGER
     inputs: ClassVar[tuple[Port, ...]] = ()
     fails: ClassVar[bool] = False
+    starts: ClassVar[Literal["outside", "by hand", "called"]] = "outside"
+    """Who starts it: the world outside, a person (or a call, where there is no better trigger), or a call alone."""
 
     def source(self, config: Any) -> Source:
         """Where this trigger's messages come from."""

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal
 
 Json = Any
 
-OutcomeKind = Literal["to", "drop", "reply", "sleep", "wait", "stop", "items", "value"]
-"""How a visit ended well: the six outcomes of the sdk, `items` of a split, `value` that a collect took in."""
+OutcomeKind = Literal["to", "drop", "reply", "sleep", "wait", "stop", "items", "value", "call"]
+"""How a visit ended well: the six outcomes of the sdk, `items` of a split, `value` that a collect took in, `call` of a
+flow that has begun and of which `CallEnded` tells the end."""
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
 
@@ -49,6 +50,8 @@ class Event:
         line: dict[str, Json] = {"event": type(self).__name__, "at": iso(self.at), "run": self.run}
         for part in fields(self)[2:]:
             value = getattr(self, part.name)
+            if part.name == "state" and value is None:
+                continue  # few steps read it
             if part.name in ("payload", "input"):
                 value = show(value)
             elif isinstance(value, Failure):
@@ -76,7 +79,10 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class VisitStarted(Event):
-    """A message entered a step. `token` is the message's number in the run's state, `visit` counts from 1."""
+    """A message entered a step. `token` is the message's number in the run's state, `visit` counts from 1.
+
+    `state` is what `$state` was then, for steps that read it.
+    """
 
     step: str
     address: str
@@ -84,6 +90,7 @@ class VisitStarted(Event):
     token: int
     input: Json = None
     attempt: int = 1
+    state: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +120,8 @@ class VisitFinished(Event):
     attempt: int = 1
     duration_ms: float = 0.0
     details: Mapping[str, Json] = field(default_factory=dict)
-    """What the outcome needs beside: `parallel` of items, `until` of a sleep, `error` of a stop, the reply."""
+    """What the outcome needs beside: `parallel` of items, `until` of a sleep, `error` of a stop, the reply; in
+    `remember` and `forget` what the visit keeps for its instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ class VisitFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class WaitEnded(Event):
-    """A message that slept or waited goes on by `port` with `payload`."""
+    """A message that slept or waited goes on by `port` with `payload` and new `meta`."""
 
     step: str
     address: str
@@ -139,6 +147,70 @@ class WaitEnded(Event):
     token: int
     port: str = "out"
     payload: Json = None
+    meta: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """A called flow ended well: `payload` lists what left it, in order, of which each goes on as one message."""
+
+    step: str
+    address: str
+    visit: int
+    token: int
+    payload: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReceived(Event):
+    """Somebody sent a signal to the run: messages that wait for it go on; else it is kept for the first that will."""
+
+    signal: str
+    data: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsRead(Event):
+    """A split that reads a stream got its next items; `ended` when there are no more, `error` when reading failed."""
+
+    step: str
+    address: str
+    items: tuple[Json, ...] = ()
+    ended: bool = False
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chained:
+    """Part of a segment: a message went through steps that lie in a row, from that of its token on.
+
+    `outputs` has payload and new meta (None: none) of each step passed; `dropped` says that the next one dropped it.
+    """
+
+    token: int
+    outputs: tuple[tuple[Json, Mapping[str, Json] | None], ...]
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsMade:
+    """Part of a segment: items of a split went straight to its aggregate.
+
+    `values` are what each contributed, from item `first` on; those in `dropped` (by item) ended on their way.
+    """
+
+    entry: str
+    first: int
+    values: tuple[Json, ...]
+    dropped: frozenset[int]
+    visits: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentFinished(Event):
+    """Visits of steps without effects were made in one call; `parts` tells them in order."""
+
+    parts: tuple[VisitFinished | VisitFailed | Chained | ItemsMade | ItemsRead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +252,7 @@ class RunPaused(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunResumed(Event):
-    """Visits start again."""
+    """Visits start again: after a pause, after a failure at the failed visit, or after a crash at those under way."""
 
 
 @dataclass(frozen=True, slots=True)
