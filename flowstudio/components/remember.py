@@ -39,7 +39,9 @@ class Remember(Component):
             default_factory=dict,
         )
         remove: list[str] = setting(
-            title="Remove", description="Names to forget. One that is not there is no error.", default_factory=list
+            title="Remove",
+            description="Names to forget, before the others are set. One that is not there is no error.",
+            default_factory=list,
         )
 
     examples = (
@@ -82,23 +84,14 @@ class Remember(Component):
 
     @classmethod
     def check(cls, config: Mapping[str, Json]) -> Iterable[Fault]:
-        """Names are names, and none is both kept and forgotten."""
+        """Names are names."""
         names, remove = config.get("set"), config.get("remove")
-        kept = {name for name in names if isinstance(name, str)} if isinstance(names, Mapping) else set()
-        if any(not name.strip() for name in kept):
-            yield Fault("set", "a value has no name", "it could not be read again", "give it a name")
+        for name in names if isinstance(names, Mapping) else ():
+            if isinstance(name, str) and not name.strip():
+                yield Fault(f"set.{name}", "a value has no name", "it could not be read again", "give it a name")
         for place, name in enumerate(remove if isinstance(remove, list) else ()):
-            if not isinstance(name, str):
-                continue
-            if not name.strip():
+            if isinstance(name, str) and not name.strip():
                 yield Fault(f"remove.{place}", "this names nothing", remedy="give a name, or take it out")
-            elif name in kept:
-                yield Fault(
-                    f"remove.{place}",
-                    f"{name} is kept and forgotten at once",
-                    "only one can be",
-                    "take one of them out",
-                )
 
     def run(self, config: Config, payload: Json, context: Context) -> Json:
         """The payload unchanged."""

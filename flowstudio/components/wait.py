@@ -15,8 +15,9 @@ class WaitComponent(Component):
     """Holds a message until somebody says that it may go on.
 
     A signal is a name that is sent to the run from outside: an approval, a payment that came in, an answer from another
-    system. When the signal comes, the message leaves by `out`. With a timeout it leaves by `timeout` when the signal has
-    not come in that time; without one it waits for ever, and there is no such port.
+    system. When the signal comes, the message leaves by `out`, and what came with it stands in `$meta.signal`; a signal
+    that comes before the message is kept for it. With a timeout the message leaves by `timeout` when the signal has not
+    come in that time; without one it waits for ever, and there is no such port.
     """
 
     key = "wait"
