@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from flowstudio.engine.bound import BoundPlan, Values
@@ -12,6 +12,7 @@ from flowstudio.flow.model import Flow
 from flowstudio.plan.compile import compile_flow
 from flowstudio.sdk import (
     MISSING,
+    Call,
     Category,
     Collect,
     Component,
@@ -27,16 +28,21 @@ from flowstudio.sdk import (
     Split,
     StepError,
     Stop,
+    Stream,
+    StreamSource,
     To,
     Trigger,
+    Wait,
     setting,
 )
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.shapes import Items
+from flowstudio.trace.events import VisitStarted
 
 
 class Start(Trigger):
     key = "start"
+    starts = "by hand"
     title = "Start"
     description = "Begins."
 
@@ -214,7 +220,121 @@ class Again(Loop):
         return passes < config.times
 
 
-TOYS = (Start, Pass, Mark, Map, Keep, Fail, Ways, Slow, Nap, End, Each, Gather, Join, Again)
+class Sub(Call):
+    key = "sub"
+    title = "Sub"
+    description = "Calls."
+
+    class Config(Settings):
+        flow: str = setting(description="The called flow")
+
+    def target(self, config: Any) -> str:
+        return str(config.flow)
+
+
+class Hold(Component):
+    key = "hold"
+    title = "Hold"
+    description = "Waits for a signal."
+    category = Category.LOGIC
+    outputs = (Port("out"), Port("timeout"))
+
+    class Config(Settings):
+        timeout: float | None = setting(None, description="Seconds")
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return Wait("go", config.timeout)
+
+
+class Count(Component):
+    """Counts in what the instance remembers."""
+
+    key = "count"
+    title = "Count"
+    description = "Counts."
+    category = Category.LOGIC
+    pure = False
+
+    class Config(Settings):
+        next: Expression = setting("$exists($state.n) ? $state.n + 1 : 1", description="The new count")
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        context.remember({"n": config.next})
+        return config.next
+
+
+class Numbers(Component):
+    """Puts out a stream of numbers."""
+
+    key = "numbers"
+    title = "Numbers"
+    description = "Streams."
+    category = Category.TRANSFORM
+    opened: ClassVar[int] = 0
+
+    class Config(Settings):
+        count: int = setting(10, description="How many")
+        broken: int | None = setting(None, description="Fails at this one")
+
+    @classmethod
+    def reopened(cls, options: Any, over: Stream | None) -> Stream:
+        def read() -> Iterator[int]:
+            cls.opened += 1
+            try:
+                for number in range(options["count"]):
+                    if number == options["broken"]:
+                        raise StepError("the stream broke off", type="Broken")
+                    yield number
+            finally:
+                cls.opened -= 1
+
+        return Stream("items", StreamSource("numbers@1", options), read)
+
+    def run(self, config: Any, payload: Any, context: Context) -> Any:
+        return self.reopened({"count": config.count, "broken": config.broken}, None)
+
+
+class Flowing(Split):
+    """A split that reads streams."""
+
+    key = "flowing"
+    title = "Flowing"
+    description = "Splits streams."
+
+    class Config(Settings):
+        parallel: int = setting(1, description="At once")
+        batch: int | None = setting(None, description="In lists of so many")
+        limit: int | None = setting(None, description="At most")
+
+    @classmethod
+    def reads_streams(cls, config: Any) -> bool:
+        return True
+
+    def items(self, config: Any, payload: Any) -> Items:
+        return Items(payload, config.parallel, config.batch, config.limit)
+
+
+TOYS = (
+    Start,
+    Pass,
+    Mark,
+    Map,
+    Keep,
+    Fail,
+    Ways,
+    Slow,
+    Nap,
+    End,
+    Each,
+    Gather,
+    Join,
+    Again,
+    Sub,
+    Hold,
+    Count,
+    Numbers,
+    Flowing,
+)
 
 
 def toys() -> Registry:
@@ -253,7 +373,5 @@ class Lines:
         return [event for event in self.events if isinstance(event, kind)]
 
     def addresses(self) -> list[str]:
-        """The addresses of the visits that finished or failed, in order."""
-        from flowstudio.trace.events import VisitFailed, VisitFinished
-
-        return [e.address for e in self.events if isinstance(e, (VisitFinished, VisitFailed)) and e.visit]
+        """The addresses of the visits, in order of their start."""
+        return [event.address for event in self.of(VisitStarted) if event.visit]

@@ -254,29 +254,39 @@ def shared_steps(
         if place not in structure.back:
             entering[target].append(wire)
             leaving[source].setdefault(wire.source_port, []).append(target)
-    joining = {step for step, shape in shapes.items() if shape in ("merge", "collect")}
+    splits = {collect: split for split, collects in structure.joins.items() for collect in collects}
     # A cautious count first: several ports as if all were taken. Where even that gives one, one it is.
     crowded: set[int] = set()
+
+    def crowds(wire: Wire) -> bool:
+        source = structure.index[wire.source]
+        shape = shapes.get(source)
+        if shape == "collect":
+            # It emits once for each message that entered its split; those that failed in it are of the scope inside.
+            return wire.source_port == ERROR_PORT or splits.get(source) in crowded
+        if shape == "merge" or (shape == "split" and wire.source_port != ERROR_PORT):
+            return False
+        return source in many or source in crowded
+
     for step in structure.order:
-        sources = [structure.index[wire.source] for wire in entering[step]]
-        if step not in joining and (
-            len(sources) > 1
-            or any(source in many or (source in crowded and source not in joining) for source in sources)
-        ):
+        if shapes.get(step) in ("merge", "collect"):
+            continue
+        if len(entering[step]) > 1 or any(crowds(wire) for wire in entering[step]):
             crowded.add(step)
     for loop, body in structure.bodies.items():
         ends = [w for p, w in structure.wires if p in structure.back and structure.index[w.target] == loop]
-        if len(ends) > 1 or any(structure.index[w.source] in crowded for w in ends):
+        if len(ends) > 1 or any(crowds(wire) for wire in ends):
             crowded.add(loop)
             crowded.update(step for step in range(count) if body >> step & 1 or structure.reaches[loop] >> step & 1)
-    return frozenset(step for step in crowded if _arrivals(step, structure, leaving, joining, several, many) > 1)
+    return frozenset(step for step in crowded if _arrivals(step, structure, shapes, leaving, splits, several, many) > 1)
 
 
 def _arrivals(
     goal: int,
     structure: Structure,
+    shapes: Mapping[int, str],
     leaving: Sequence[Mapping[str, Sequence[int]]],
-    joining: set[int],
+    splits: Mapping[int, int],
     several: frozenset[int],
     many: frozenset[int],
 ) -> int:
@@ -287,6 +297,8 @@ def _arrivals(
     arriving = [0] * len(structure.ids)
     triggers = [step for step, scopes in enumerate(structure.scopes) if scopes == () and step not in targets]
     starts = 0
+    emitted = [0] * len(structure.ids)
+    """Of a split: how many of the messages at `goal` come of one message that enters it, by way of its aggregates."""
     for step in reversed(structure.order):
         if step == goal:
             arriving[step] = 1
@@ -295,11 +307,14 @@ def _arrivals(
         failed = ports.pop(ERROR_PORT, 0)
         taken = sum(ports.values()) if step in several else max(ports.values(), default=0)
         taken = 2 * taken if step in many else taken
-        coming = min(2, max(taken, failed))
-        if step in joining:
-            starts += coming  # whatever arrives here, one message leaves, beside those that come other ways
-            coming = 0
-        arriving[step] = coming
+        if shapes.get(step) == "collect" and step in splits:
+            emitted[splits[step]] += taken
+            taken = 0  # what arrives here goes no further, unless it fails
+        elif shapes.get(step) == "merge":
+            if structure.scopes[step] == structure.scopes[goal]:
+                starts += taken  # whatever arrives here, one message leaves, beside those that come other ways
+            taken = 0
+        arriving[step] = min(2, max(taken + emitted[step], failed))
     around = structure.scopes[goal]
     begun = arriving[around[-1]] if around else max((arriving[step] for step in triggers), default=0)
     return min(2, starts + begun)

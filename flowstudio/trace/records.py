@@ -1,0 +1,129 @@
+"""Events as JSON documents and back, exact to the last digit: what a journal keeps, from which a run is folded again.
+
+A trace line (`Event.to_json`) is for people and tools; a record is for the engine. Payloads pass through `keep` on their
+way out and `find` on their way back, so that a journal may put references, encrypted values or streams in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, Final
+
+from flowstudio.trace.events import (
+    AttemptFailed,
+    CallEnded,
+    Chained,
+    Effected,
+    Event,
+    Failure,
+    ItemsMade,
+    ItemsRead,
+    Logged,
+    RunCancelled,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    SegmentFinished,
+    SignalReceived,
+    VisitFailed,
+    VisitFinished,
+    VisitStarted,
+    WaitEnded,
+)
+
+Json = Any
+Change = Callable[[Json], Json]
+
+_KINDS: Final = {
+    kind.__name__: kind
+    for kind in (
+        RunStarted,
+        VisitStarted,
+        AttemptFailed,
+        VisitFinished,
+        VisitFailed,
+        WaitEnded,
+        CallEnded,
+        SignalReceived,
+        ItemsRead,
+        SegmentFinished,
+        Logged,
+        Effected,
+        RunCancelled,
+        RunPaused,
+        RunResumed,
+        RunFinished,
+        Chained,
+        ItemsMade,
+    )
+}
+_PAYLOADS: Final = frozenset({"payload", "input", "data", "request", "answer"})
+
+
+def to_record(event: Event, keep: Change = lambda payload: payload) -> dict[str, Json]:
+    """An event as a document of JSON values, payloads as `keep` gives them."""
+    return _written(event, keep)
+
+
+def from_record(record: Mapping[str, Json], find: Change = lambda payload: payload) -> Event:
+    """The event of a record; `find` gives back what `keep` was given. ValueError for what is no record."""
+    event = _read(record, find)
+    if not isinstance(event, Event):
+        raise ValueError(f"{type(event).__name__} stands inside events, not for one")
+    return event
+
+
+def _written(thing: Any, keep: Change) -> dict[str, Json]:
+    record: dict[str, Json] = {"event": type(thing).__name__}
+    for part in fields(thing):
+        value = getattr(thing, part.name)
+        if part.name in _PAYLOADS:
+            value = keep(value)
+        elif part.name == "parts":
+            value = [_written(each, keep) for each in value]
+        elif part.name in ("items", "values"):
+            value = [keep(each) for each in value]
+        elif part.name == "outputs" and isinstance(thing, Chained):
+            value = [[keep(payload), None if meta is None else dict(meta)] for payload, meta in value]
+        elif isinstance(value, Failure):
+            value = value.to_json()
+        elif isinstance(value, frozenset):
+            value = sorted(value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        record[part.name] = value
+    return record
+
+
+def _read(record: Mapping[str, Json], find: Change) -> Any:
+    kind = _KINDS.get(str(record.get("event")))
+    if kind is None:
+        raise ValueError(f"there is no event {record.get('event')!r}; the record comes from another version")
+    known = {part.name for part in fields(kind)}
+    told: dict[str, Any] = {}
+    for name, value in record.items():
+        if name == "event" or name not in known:
+            continue  # a newer version may know more
+        if name in _PAYLOADS:
+            value = find(value)
+        elif name == "parts":
+            value = tuple(_read(each, find) for each in value)
+        elif name in ("items", "values"):
+            value = tuple(find(each) for each in value)
+        elif name == "outputs" and kind is Chained:
+            value = tuple((find(payload), meta) for payload, meta in value)
+        elif name == "error" and value is not None:
+            value = Failure(**value)
+        elif name == "dropped" and kind is ItemsMade:
+            value = frozenset(value)
+        elif name == "ports":
+            value = tuple(value)
+        told[name] = value
+    return kind(**told)
+
+
+__all__ = ["from_record", "to_record"]
