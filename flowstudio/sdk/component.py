@@ -64,7 +64,8 @@ class Example:
     `output` is the payload that leaves by `port`; `port` None means that nothing leaves. `requests` are what the
     component sends (method, url, body), answered in order by `answers`. `error` is the message with which it fails,
     `waits` what it waits for before the payload leaves, by the clock of the examples: they begin a quarter of a second
-    into the year 2026, in UTC. `state` is what `$state` holds before, `remembers` what it holds after it.
+    into the year 2026, in UTC. `state` is what `$state` holds before, `remembers` what it holds after it. `files` are the
+    texts that lie in the flow's folder before, by their paths.
 
     Of a split `output` lists the payloads that leave; of a collect `payload` lists those that arrive; of a merge it
     names for each branch's last step what comes from there; of a call `output` is what the called flow begins with.
@@ -81,6 +82,7 @@ class Example:
     waits: Sleep | Wait | None = None
     state: Mapping[str, Json] = field(default_factory=dict)
     remembers: Mapping[str, Json] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class Component:

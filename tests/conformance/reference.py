@@ -133,6 +133,9 @@ def _example(example: Example, shape: str) -> Iterator[str]:
     if example.state:
         yield "`$state`:"
         yield _json(dict(example.state))
+    for name, text in example.files.items():
+        yield f"`{name}` holds:"
+        yield f"```\n{text.removesuffix(chr(10))}\n```"
     yield _ARRIVES.get(shape, "Payload:")
     yield _json(example.payload)
     for number, request in enumerate(example.requests):

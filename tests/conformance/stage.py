@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import inspect
 import itertools
 import json
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from flowstudio.errors import StepError
@@ -28,6 +33,7 @@ from flowstudio.sdk import (
     Sleep,
     Split,
     Stop,
+    Stream,
     To,
     Wait,
 )
@@ -74,6 +80,14 @@ class StageContext:
     connections: list[str | None] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     remembered: Mapping[str, Json] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder of its own, with the files in it."""
+        made = Path(tempfile.mkdtemp(dir=_rooms()))
+        lay(made, self.files)
+        return made
 
     @property
     def state(self) -> Mapping[str, Json]:
@@ -106,6 +120,22 @@ class StageContext:
 
     async def effect(self, kind: str, request: Json, perform: Callable[[], Awaitable[Json]]) -> Json:
         return await perform()
+
+
+@cache
+def _rooms() -> str:
+    """Where the folders of all contexts lie, until the tests end."""
+    place = tempfile.mkdtemp(prefix="flowstudio-stage-")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place
+
+
+def lay(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes the files of an example."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="")
 
 
 def response_of(answer: Answer) -> Response:
@@ -186,12 +216,13 @@ def perform(
     *,
     answers: Iterable[Answer | Response] = (),
     clock: VisitClock | None = None,
+    files: Mapping[str, str] | None = None,
     **names: Json,
 ) -> Performed:
     """Has a component work on one message; `names` are what expressions see beside the payload."""
 
     async def work() -> Performed:
-        context = StageContext(list(answers), names, clock=clock or VisitClock(NOW, 7))
+        context = StageContext(list(answers), names, clock=clock or VisitClock(NOW, 7), files=files or {})
         result = await act(component, config, payload, context)
         if isinstance(result, (Drop, Stop)):
             return Performed(None, MISSING, {}, result, context)
@@ -204,6 +235,8 @@ def perform(
             return Performed("out", payload, {}, result, context)
         if isinstance(result, Items):
             return Performed("out", leaving(result), {}, result, context)
-        return Performed("out", result, {}, result, context)
+        # As the engine does where the next step does not read it piece by piece.
+        whole = result.whole() if isinstance(result, Stream) else result
+        return Performed("out", whole, {}, result, context)
 
     return asyncio.run(work())

@@ -94,7 +94,12 @@ def tried(spec: Spec, example: Example) -> tuple[Performed | None, str | None]:
     """What came of an example, None where it failed; and the message with which it did, or with which it fails the run."""
     try:
         done = perform(
-            spec.component, example.config, example.payload, answers=example.answers, state=dict(example.state)
+            spec.component,
+            example.config,
+            example.payload,
+            answers=example.answers,
+            files=example.files,
+            state=dict(example.state),
         )
     except StepError as error:
         return None, error.message
