@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from flowstudio.sdk.stream import Stream, described
 from flowstudio.trace.events import (
     AttemptFailed,
+    CallEnded,
     Effected,
     Event,
     Failure,
+    ItemsRead,
     Logged,
     RunFinished,
     RunStarted,
+    SignalReceived,
     VisitFailed,
     VisitFinished,
     VisitStarted,
+    WaitEnded,
 )
 from flowstudio.trace.redact import Redactor
 
@@ -50,7 +55,7 @@ class Redacting:
     def payload(self, payload: Json) -> Json:
         """A payload as it may be shown; the same object when nothing in it is secret."""
         if not isinstance(payload, (dict, list, str)):
-            return payload
+            return described(payload) if isinstance(payload, Stream) else payload
         known = self._known.get(id(payload))
         if known is not None and known[0] is payload:
             return known[1]
@@ -79,7 +84,8 @@ class Redacting:
     def event(self, event: Event) -> Event:
         """An event as it may be shown."""
         if isinstance(event, VisitStarted):
-            return replace(event, input=self.payload(event.input))
+            state = self._redactor.payload(event.state) if event.state else event.state
+            return replace(event, input=self.payload(event.input), state=state)
         if isinstance(event, VisitFinished):
             details = self._redactor.payload(dict(event.details)) if event.details else event.details
             return replace(event, payload=self.payload(event.payload), meta=self.meta(event.meta), details=details)
@@ -98,6 +104,15 @@ class Redacting:
                 answer=self._redactor.payload(event.answer),
                 error=self.failure(event.error) if event.error else None,
             )
+        if isinstance(event, WaitEnded):
+            return replace(event, payload=self.payload(event.payload), meta=self.meta(event.meta))
+        if isinstance(event, CallEnded):
+            return replace(event, payload=[self.payload(payload) for payload in event.payload])
+        if isinstance(event, SignalReceived):
+            return replace(event, data=self.payload(event.data))
+        if isinstance(event, ItemsRead):
+            error = self.failure(event.error) if event.error else None
+            return replace(event, items=tuple(self.payload(item) for item in event.items), error=error)
         if isinstance(event, RunFinished) and event.error is not None:
             return replace(event, error=self.failure(event.error))
         return event

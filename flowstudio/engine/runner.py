@@ -150,6 +150,8 @@ class Runner:
         self._under_way: dict[asyncio.Task[Event], Token] = {}
         self._resting: dict[int, asyncio.Task[Event]] = {}
         self._readings: dict[str, Iterator[Json]] = {}
+        self._broken: dict[str, Failure] = {}
+        """Streams that broke off behind items that have still to be told."""
         self._asked: list[RunPaused | RunResumed | SignalReceived] = []
         self._cancelled = False
         self._poked = asyncio.Event()
@@ -309,19 +311,28 @@ class Runner:
         step = self._plan.steps[entry.step]
         assert entry.source is not None
         reading = self._readings.get(key)
-        items: tuple[Json, ...] = ()
+        items: list[Json] = []
+        ended = False
         try:
-            if reading is None:
+            if key in self._broken:
+                reading = iter(())
+            elif reading is None:
                 reading = self._readings[key] = _reading(entry)
-            items = tuple(islice(reading, max(1, READ_AHEAD // (entry.batch or 1))))
-            ended = not items
+            most = max(1, READ_AHEAD // (entry.batch or 1))
+            for item in reading:
+                items.append(item)
+                if len(items) == most:
+                    break
+            else:
+                ended = True
         except Exception as error:  # whatever a stream raises is its split's failure
+            self._broken[key] = failure_of(error, step, key, 1)
+        broken = None if items else self._broken.pop(key, None)
+        if ended or broken is not None:
             self._readings.pop(key, None)
-            failure = failure_of(error, step, key, 1)
-            return ItemsRead(self.id, self._now(), step.id, key, error=failure)
-        if ended:
-            self._readings.pop(key, None)
-        return ItemsRead(self.id, self._now(), step.id, key, items, ended)
+        if broken is not None:
+            return ItemsRead(self.id, self._now(), step.id, key, error=broken)
+        return ItemsRead(self.id, self._now(), step.id, key, tuple(items), ended)
 
     async def _ended(self, task: asyncio.Task[Event]) -> None:
         token = self._under_way.pop(task, None)

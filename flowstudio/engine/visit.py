@@ -22,7 +22,7 @@ from flowstudio.plan.state import Gathering, Token
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.outcome import Drop, Outcome, Reply, Sleep, Stop, To, Wait
 from flowstudio.sdk.shapes import Call, Collect, Items, Loop, Merge, Split
-from flowstudio.sdk.stream import Stream, grouped
+from flowstudio.sdk.stream import Stream, described, grouped
 from flowstudio.trace.events import AttemptFailed, Effected, Event, Failure, Logged, VisitFailed, VisitFinished, iso
 from flowstudio.trace.redact import MASK
 
@@ -359,8 +359,10 @@ class Visit:
         context = VisitContext(self, names, attempt)
         payload = message.payload
         if isinstance(payload, Stream) and not step.component.reads_streams(step.config.values):
-            # An aggregate stands behind the stream that its scope read; it has no use for it a second time.
-            payload = described(payload) if step.shape == "collect" else payload.whole()
+            # An aggregate stands behind the stream that its scope read and has no use for it a second time; one that
+            # broke off would break off again.
+            unread = step.shape == "collect" or message.error is not None
+            payload = described(payload) if unread else payload.whole()
         config = flow.configs[step.index].evaluate(payload, names, context.clock if step.clocked else None)
         component = step.component
         if step.shape in ("plain", "trigger"):
@@ -476,11 +478,6 @@ def _told(result: Any, before: Json) -> dict[str, Any]:
             values = list(grouped(values, result.batch))
         return {"outcome": "items", "ports": (), "payload": values, "details": details}
     return {"payload": None if result is MISSING else result}
-
-
-def described(stream: Stream) -> dict[str, Json]:
-    """What stands for a stream where it cannot be read piece by piece and need not be taken whole."""
-    return {"stream": stream.kind, **stream.source.to_json()}
 
 
 def folder_of(bound: BoundPlan, step: PlanStep) -> Path:

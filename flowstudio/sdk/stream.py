@@ -89,6 +89,11 @@ class Stream:
         return pieces
 
 
+def described(stream: Stream) -> dict[str, Json]:
+    """What stands for a stream where it is only mentioned, or where nobody needs the whole of it."""
+    return {"stream": stream.kind, **stream.source.to_json()}
+
+
 def _size(kind: StreamKind, piece: Json) -> int:
     return len(piece) if kind in ("text", "bytes") else len(canonical(piece))
 
@@ -105,4 +110,4 @@ def grouped(items: Iterable[Json], size: int) -> Iterator[list[Json]]:
         yield group
 
 
-__all__ = ["WHOLE_LIMIT", "Stream", "StreamKind", "StreamSource", "grouped"]
+__all__ = ["WHOLE_LIMIT", "Stream", "StreamKind", "StreamSource", "described", "grouped"]
