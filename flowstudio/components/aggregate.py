@@ -26,7 +26,7 @@ class Aggregate(Collect):
     description = "Gathers the messages of a split into one list, in their order."
     icon = "list-bullets"
     aliases = (
-        *("join", "combine", "collect", "gather", "reduce", "end of loop", "close loop", "array aggregator"),
+        *("collect", "gather", "reduce", "end of loop", "close loop", "array aggregator"),
         *("item lists", "fan in", "group"),
     )
 

@@ -23,7 +23,7 @@ class Batch(Split):
     title = "Batch"
     description = "Puts the items of a list into lists of a fixed size, one message for each."
     icon = "stack"
-    aliases = ("chunk", "split in batches", "group", "bulk", "page", "partition", "loop over items")
+    aliases = ("chunk", "split in batches", "group", "bulk", "page", "partition")
 
     class Config(Settings):
         """What the items are, and how many make a batch."""

@@ -30,7 +30,7 @@ class CallComponent(Call):
     title = "Call a flow"
     description = "Runs another flow and goes on with its outputs."
     icon = "flow-arrow"
-    aliases = ("subflow", "sub-workflow", "execute workflow", "flow ref", "link call", "function", "direct", "reuse")
+    aliases = ("subflow", "sub-workflow", "execute workflow", "flow ref", "link call", "direct", "reuse")
     pure = False
 
     class Config(Settings):

@@ -29,10 +29,10 @@ class FlowCalled(Trigger):
     """
 
     key = "flow-called"
-    title = "Called by a flow"
+    title = "When called by a flow"
     description = "Begins a flow that other flows call, with what they give it."
     icon = "sign-in"
-    aliases = ("subflow", "sub-workflow", "execute workflow trigger", "when called", "link in", "function", "direct")
+    aliases = ("start of a subflow", "when executed by another workflow", "link in", "entry")
     starts: ClassVar[Literal["outside", "by hand", "called"]] = "called"
 
     class Config(Settings):

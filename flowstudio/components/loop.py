@@ -33,7 +33,6 @@ class LoopComponent(Loop):
         "repeat",
         "do until",
         "poll until",
-        "iterate",
         "again",
         "paginate",
         "retry",

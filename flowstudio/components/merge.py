@@ -27,7 +27,7 @@ class MergeComponent(Merge):
     title = "Merge"
     description = "Waits for parallel branches and joins their payloads into one."
     icon = "git-merge"
-    aliases = ("join", "combine", "wait for all", "synchronize", "converge", "gather", "zip", "append")
+    aliases = ("join", "combine", "wait for all", "synchronize", "converge", "zip", "append")
 
     class Config(Settings):
         """What is made of the branches."""
