@@ -28,6 +28,7 @@ from flowstudio.cli.output import (
 )
 from flowstudio.errors import ExpressionError, InvalidInputError, Problem, StoreError
 from flowstudio.expressions.nothing import MISSING
+from flowstudio.flow.called import among, beside
 from flowstudio.flow.files import flow_from_document, read_flow, read_json, read_payload, read_sample
 from flowstudio.flow.jsonvalue import decode
 from flowstudio.flow.model import ABSENT, Flow
@@ -91,7 +92,7 @@ def _run(
     from flowstudio.sdk.message import Message
 
     registry = Registry.from_entry_points()
-    plan = compile_flow(given.flow, registry)
+    plan = compile_flow(given.flow, registry, among(given.flows) if origin is None else beside(origin))
     start = starting_step(plan, trigger)
     told: Json = ABSENT if payload is None else _json_argument(payload, "--payload")
     if told is ABSENT and origin is not None:
@@ -104,7 +105,12 @@ def _run(
         file: IO[bytes] | None = None
         try:
             async with launched(
-                plan, registry, variables=given.values, logins=given.connections, customer=given.customer
+                plan,
+                registry,
+                variables=given.values,
+                logins=given.connections,
+                customer=given.customer,
+                folder=None if origin is None else origin.parent,
             ) as bound:
                 if trace is not None:
                     file = _trace_file(trace)
@@ -130,6 +136,8 @@ def _run(
 
 class _Console:
     """Shows a run's own log lines while it runs."""
+
+    every_visit = False
 
     def record(self, event: Event) -> None:
         if isinstance(event, Logged):
@@ -260,11 +268,12 @@ def validate(
     found: list[Problem] = []
     for file in files:
         try:
-            flow = _version_of(file)[0].flow
+            version, origin = _version_of(file)
         except InvalidInputError as error:
             found += in_file(error.problems, file)
         else:
-            found += in_file(problems_of(flow, registry), file)
+            called = among(version.flows) if origin is None else beside(origin)
+            found += in_file(problems_of(version.flow, registry, called), file)
     invalid = any(problem.severity == "error" for problem in found)
     show_problems(found)
     if json:
@@ -358,15 +367,18 @@ def export(
 
     Example: flowstudio export customer-sync.flow.json --version 1.0.0 --notes "First version"
     """
-    from flowstudio.plan.compile import problems_of
+    from flowstudio.plan.bundle import bundled
+    from flowstudio.plan.compile import inspect
     from flowstudio.templates.version import next_version, publish, template_path, write_template
 
     source = read_flow(flow, arranged=False).flow
-    problems = in_file(problems_of(source, Registry.from_entry_points()), flow)
-    if any(problem.severity == "error" for problem in problems):
+    plan, problems = inspect(source, Registry.from_entry_points(), beside(Path(flow)))
+    problems = in_file(problems, flow)
+    if plan is None:
         return refused(problems, json)
     folder = Path(output).parent if output else Path(flow).parent
-    made = publish(source, version or next_version(folder, source.id, source), notes)
+    source, flows = bundled(plan)
+    made = publish(source, version or next_version(folder, source.id, source), notes, flows)
     target = Path(output) if output else template_path(folder, made)
     write_template(target, made)
     if json:

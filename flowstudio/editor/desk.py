@@ -117,12 +117,14 @@ class Desk(QObject):
     def check(self) -> None:
         """Looks for problems now."""
         # Imported late: the check brings the expression language with it, and nothing is checked before the first paint.
+        from flowstudio.flow.called import beside, nowhere
         from flowstudio.plan.compile import problems_of
 
         self._checking.stop()
-        flow = self.document.flow
+        flow, path = self.document.flow, self.document.path
+        called = nowhere if path is None else beside(path)
         # An empty canvas is a beginning, not a fault.
-        self._show_problems(problems_of(flow, self._shared.registry) if flow.steps else ())
+        self._show_problems(problems_of(flow, self._shared.registry, called) if flow.steps else ())
 
     def preview(self, expression: str, on_result: Callable[[Previewed], None]) -> None:
         """What an expression gives on what comes into the selected step (see forms/preview)."""

@@ -42,7 +42,7 @@ class BoundFlow:
     """One flow of a plan under the values that hold in it: those of the run, or those that its caller hands down."""
 
     variables: Mapping[str, Json]
-    names: Mapping[str, Json]
+    names: dict[str, Json]
     """The names that are the same for all messages, without their dollar."""
     configs: Mapping[int, BoundConfig]
     """By the step's index in the plan."""
@@ -85,7 +85,7 @@ class BoundPlan:
         return self.flow.variables
 
     @property
-    def names(self) -> Mapping[str, Json]:
+    def names(self) -> dict[str, Json]:
         """The names that are the same for all messages of the run's own flow."""
         return self.flow.names
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +122,19 @@ class Plan:
     def step(self, step: str) -> PlanStep:
         """The step of that id; KeyError where the flow has none."""
         return self.steps[self.index[step]]
+
+    def reached_from(self, step: PlanStep) -> Iterator[PlanStep]:
+        """The steps that a message at a step can come to, those of the flows that are called on its way too."""
+        entered: set[int] = set()
+        waiting = [step]
+        while waiting:
+            at = waiting.pop()
+            for other in self.steps:
+                if at.may_reach(other.index):
+                    yield other
+                    if other.target >= 0 and not other.disabled and other.target not in entered:
+                        entered.add(other.target)
+                        waiting.append(self.steps[other.target])
 
     @property
     def triggers(self) -> tuple[PlanStep, ...]:

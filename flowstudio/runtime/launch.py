@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from flowstudio.engine.bound import BoundPlan, Values
@@ -44,12 +45,13 @@ async def launched(
     logins: Mapping[str, Mapping[str, Json]] | None = None,
     customer: Mapping[str, Json] | None = None,
     instance: Mapping[str, Json] | None = None,
+    folder: Path | None = None,
 ) -> AsyncIterator[BoundPlan]:
-    """A plan bound to these values, with a demo target where a value asks for one; all of it ends with the block."""
+    """A plan bound to these values, relative file paths at `folder`, with a demo target where a value asks for one; all of it ends with the block."""
     values = fitting(plan.flow, variables or {}, logins or {})
     asked = {name: value for name, value in values.items() if is_demo(value)}
     if not asked:
-        bound = BoundPlan(plan, Values(values, logins or {}, customer, instance), registry)
+        bound = BoundPlan(plan, Values(values, logins or {}, customer, instance, folder), registry)
         try:
             yield bound
         finally:
@@ -59,7 +61,7 @@ async def launched(
 
     async with DemoTarget() as demo:
         values.update({name: demo.url_for(value) for name, value in asked.items()})
-        bound = BoundPlan(plan, Values(values, logins or {}, customer, instance), registry)
+        bound = BoundPlan(plan, Values(values, logins or {}, customer, instance, folder), registry)
         try:
             yield bound
         finally:

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from flowstudio.engine.bound import BoundPlan
@@ -42,12 +43,14 @@ class Listening:
         logins: Mapping[str, Mapping[str, Json]],
         *,
         once: bool = False,
+        folder: Path | None = None,
     ) -> None:
         self._plan = plan
         self._registry = registry
         self._variables = variables
         self._logins = logins
         self._once = once
+        self._folder = folder
         self._open = contextlib.AsyncExitStack()
         self._bound: BoundPlan | None = None
         self._routes: dict[str, tuple[PlanStep, Any, Route]] = {}
@@ -64,7 +67,7 @@ class Listening:
 
     async def _start(self) -> dict[str, str]:
         bound = await self._open.enter_async_context(
-            launched(self._plan, self._registry, variables=self._variables, logins=self._logins)
+            launched(self._plan, self._registry, variables=self._variables, logins=self._logins, folder=self._folder)
         )
         self._bound = bound
         for step in self._plan.triggers:
@@ -153,11 +156,8 @@ class Listening:
         return _replied(reply.details["status"], reply.details["headers"], reply.details["body"])
 
     def _waits(self, step: PlanStep) -> bool:
-        """Whether the flow may answer itself: an enabled respond can be reached."""
-        return any(
-            other.spec.key == "respond" and not other.disabled and step.may_reach(other.index)
-            for other in self._plan.steps
-        )
+        """Whether the flow may answer itself: an enabled respond can be reached, in a called flow perhaps."""
+        return any(other.spec.key == "respond" and not other.disabled for other in self._plan.reached_from(step))
 
 
 def _port_of(flow: str) -> int:

@@ -24,6 +24,7 @@ from flowstudio.errors import (
     StepError,
 )
 from flowstudio.expressions.nothing import MISSING
+from flowstudio.flow.called import Called, beside, nowhere
 from flowstudio.flow.files import flow_from_document, read_flow, read_payload, read_sample
 from flowstudio.flow.model import ABSENT, Flow
 from flowstudio.plan.compile import compile_flow
@@ -149,7 +150,7 @@ class Session:
     async def _run(self, params: protocol.Run) -> Json:
         self._refuse_second_run()
         flow, path = _flow_of(params.flow, params.path)
-        plan = compile_flow(flow, self._registry)
+        plan = compile_flow(flow, self._registry, _called_by(path))
         trigger = _trigger_of(plan, params.trigger)
         if params.payload_file is not None:
             payload = read_payload(params.payload_file)
@@ -161,7 +162,7 @@ class Session:
         started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         message = Message(payload, params.meta)
         self._running = asyncio.ensure_future(
-            self._whole_run(plan, trigger, message, params.vars, params.secrets, started)
+            self._whole_run(plan, trigger, message, params.vars, params.secrets, started, _folder_of(path))
         )
         return {"run": await started}
 
@@ -173,10 +174,11 @@ class Session:
         variables: Mapping[str, Json],
         logins: Mapping[str, Mapping[str, Json]],
         started: asyncio.Future[str],
+        folder: Path | None,
     ) -> None:
         """One run from binding to the end of what it opened; what forbids it goes to `started`."""
         try:
-            async with launched(plan, self._registry, variables=variables, logins=logins) as bound:
+            async with launched(plan, self._registry, variables=variables, logins=logins, folder=folder) as bound:
                 runner = self._runner(bound, trigger, message)
                 started.set_result(runner.id)
                 # The answer that names the run goes out before the run's first notification.
@@ -207,9 +209,10 @@ class Session:
 
     async def _listen(self, params: protocol.Listen) -> Json:
         await self._unlisten(None)
-        flow, _ = _flow_of(params.flow, params.path)
-        plan = compile_flow(flow, self._registry)
-        listening = Listening(plan, self._registry, params.vars, params.secrets, once=params.once)
+        flow, path = _flow_of(params.flow, params.path)
+        plan = compile_flow(flow, self._registry, _called_by(path))
+        folder = _folder_of(path)
+        listening = Listening(plan, self._registry, params.vars, params.secrets, once=params.once, folder=folder)
         listening.on_captured = lambda captured: self.notify("captured", captured)
         listening.on_fired = self._fired
         self._listening = listening
@@ -281,6 +284,14 @@ def _flow_of(given: Mapping[str, Json] | str, path: str | None) -> tuple[Flow, s
     if isinstance(given, str):
         return read_flow(given, arranged=False).flow, given
     return flow_from_document(given, path), path
+
+
+def _called_by(path: str | None) -> Called:
+    return nowhere if path is None else beside(Path(path))
+
+
+def _folder_of(path: str | None) -> Path | None:
+    return None if path is None else Path(path).parent
 
 
 def _trigger_of(plan: Plan, named: str | None) -> str:

@@ -22,8 +22,10 @@ from flowstudio.editor.panels.controls import TextButton, text_label
 from flowstudio.editor.panels.problems import sentence, told
 from flowstudio.editor.theme import Themes, set_look
 from flowstudio.errors import FlowStudioError, InvalidInputError, Problem
+from flowstudio.flow.called import Called, beside, nowhere
 from flowstudio.flow.model import Flow
-from flowstudio.plan.compile import problems_of
+from flowstudio.plan.bundle import bundled
+from flowstudio.plan.compile import compile_flow, problems_of
 from flowstudio.sdk.registry import Registry
 from flowstudio.templates.version import next_version, publish, template_path, write_template
 
@@ -89,7 +91,8 @@ class ExportSheet(QDialog):
         column.addLayout(buttons)
         self.version.textChanged.connect(self._forget_fault)
         self.folder.textChanged.connect(self._forget_fault)
-        self._show_obstacle(problems_of(flow, registry))
+        self._registry = registry
+        self._show_obstacle(problems_of(flow, registry, self._called()))
         self.version.setFocus()
         self.version.selectAll()
 
@@ -116,6 +119,10 @@ class ExportSheet(QDialog):
             self._show_fault(f"This flow may not run yet. {place}{told(errors[0])}{more}")
             self.export.setEnabled(False)
 
+    def _called(self) -> Called:
+        path = self._document.path
+        return nowhere if path is None else beside(path)
+
     def _choose(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Where the template goes", self.folder.text())
         if chosen:
@@ -123,7 +130,8 @@ class ExportSheet(QDialog):
 
     def _export(self) -> None:
         try:
-            version = publish(self._document.flow, self.version.text().strip(), self.notes.toPlainText().strip())
+            flow, flows = bundled(compile_flow(self._document.flow, self._registry, self._called()))
+            version = publish(flow, self.version.text().strip(), self.notes.toPlainText().strip(), flows)
             path = template_path(self.folder.text().strip() or ".", version)
             write_template(path, version)
         except InvalidInputError as error:
