@@ -141,8 +141,8 @@ def text_of(body: bytes, charset: str | None = None) -> str:
 
 
 def json_of(body: bytes, charset: str | None = None) -> Json:
-    """The JSON value that a body holds, integers exact; BodyError says where it is none. An empty body is null."""
-    if not body.strip():
+    """The JSON value that a body holds, integers exact; BodyError says where it is none. No bytes at all are null."""
+    if not body:
         return None
     if body.startswith(tuple(mark for mark, _ in _MARKS)) or charset not in (None, "utf-8", "UTF-8", "utf8", "UTF8"):
         text = text_of(body, charset)
@@ -151,10 +151,9 @@ def json_of(body: bytes, charset: str | None = None) -> Json:
         return _decode(body)
     except RecursionError:
         raise _too_deep() from None
-    except UnicodeDecodeError as error:
-        raise BodyError(f"its byte {error.start} is not UTF-8, which JSON is written in") from None
     except (msgspec.DecodeError, ValueError):
-        # Python's reader tells the place, and takes what msgspec 0.22 does not: the escape of a lone surrogate.
+        # Python's reader tells the place, and takes what msgspec 0.22 does not: the escape of a lone surrogate. Of bytes
+        # that are no UTF-8 msgspec tells the place in their text, not in the body.
         return _read_slowly(body)
 
 

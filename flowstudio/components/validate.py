@@ -83,7 +83,7 @@ class Validate(Component):
             "Two places that do not fit; $error.data lists both",
             {"schema": {"required": ["id"], "properties": {"lines": {"items": {"type": "object"}}}}},
             payload={"lines": [7]},
-            error='The payload does not fit the schema in 2 places, the first: lines[0]: 7 is not of type "object"; '
+            error='The payload does not fit the schema in 2 places, the first: "id" is a required property; '
             "$error.data lists them",
         ),
     )

@@ -41,6 +41,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 MASK: Final = "•••"
 
 _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_~.:@!$'()*+,;=-]+")
 
 
@@ -325,10 +326,12 @@ def _key_place(login: Mapping[str, str]) -> tuple[str, str]:
 
 def _payload(delivery: Delivery, max_bytes: int) -> Json:
     body = _unpacked(delivery.body, delivery.headers.get("content-encoding", ""), max_bytes)
-    if not body:
-        return None
     header = delivery.headers.get("content-type", "")
     media = MediaType.parse(header)
+    if not body:
+        if media.is_json and delivery.method.upper() in _WITH_BODY:
+            raise BodyError("it is empty, and JSON has at least one value")
+        return None
     if media.is_json:
         return json_of(body, media.charset)
     if media.name == "application/x-www-form-urlencoded":

@@ -77,7 +77,7 @@ JSON = {"content-type": "application/json"}
     [
         (b'{"id": 123456789012345678901234567890}', "application/json", {"id": 123456789012345678901234567890}),
         (b"[1]", "application/vnd.shop+json; charset=utf-8", [1]),
-        (b"", "application/json", None),
+        (b"", "text/plain", None),
         (b"a=1&a=2&b=%C3%A4", "application/x-www-form-urlencoded", {"a": ["1", "2"], "b": "ä"}),
         ("grün".encode("latin-1"), "text/plain; charset=iso-8859-1", "grün"),
         (b"<a/>", "application/xml", "<a/>"),
@@ -101,6 +101,9 @@ def test_the_body_becomes_the_payload(body: bytes, kind: str | None, payload: An
     ("body", "kind", "told"),
     [
         (b'{"a": NaN}', "application/json", "NaN is not JSON"),
+        (b"", "application/json", "empty"),
+        (b" ", "application/json", "line 1"),
+        (b'{"\xb9": 1}', "application/json", "byte 2"),
         (b'{"a":\n tru}', "application/json", "line 2, column 2"),
         (b"\xff", "application/json", "UTF-8"),
         (b"x", "multipart/form-data; boundary=y", "boundary"),
