@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from flowstudio.engine.connections import Connections
+from flowstudio.engine.connections import Connections, Outside
 from flowstudio.engine.memory import Memory, ProcessMemory
 from flowstudio.errors import BindError, Problem, StepError
 from flowstudio.expressions.nothing import MISSING
@@ -53,7 +53,7 @@ class BoundFlow:
 class BoundPlan:
     """A plan with its configs bound. BindError when a value does not fit; close it when its last run has ended."""
 
-    def __init__(self, plan: Plan, values: Values, registry: Registry) -> None:
+    def __init__(self, plan: Plan, values: Values, registry: Registry, outside: Outside | None = None) -> None:
         self.plan = plan
         self.registry = registry
         self.folder = values.folder or Path()
@@ -70,7 +70,7 @@ class BoundPlan:
         self.flow = self._bind(0, _with_defaults(plan.flow, values.variables))
         if self._problems:
             raise BindError(self._problems)
-        self.connections = Connections(plan.flow.connections, values.logins, registry)
+        self.connections = Connections(plan.flow.connections, values.logins, registry, outside)
         secret = {
             str(value)
             for bound in self._known.values()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, ValidationError
@@ -18,11 +19,32 @@ if TYPE_CHECKING:
 
 Json = Any
 
+Perform = Callable[[], Awaitable[Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What stands for the world outside of the process where that shall not be touched, or is shared with others."""
+
+    http: HttpClient | None = None
+    """Sends all requests, and is closed by whoever made it; None: a client of the instance's own."""
+    clients: Mapping[str, Any] = field(default_factory=dict)
+    """What `context.opened()` gives, by slot, instead of what the slot's login opens."""
+    effect: Callable[[str, str, Json, Perform], Awaitable[Json]] | None = None
+    """Asked with address, kind, request and `perform` instead of performing an effect."""
+
 
 class Connections:
     """The logins of one instance by slot, opened when they are first used. Closed once, by whoever made it."""
 
-    def __init__(self, slots: Mapping[str, Slot], logins: Mapping[str, Mapping[str, Json]], registry: Registry) -> None:
+    def __init__(
+        self,
+        slots: Mapping[str, Slot],
+        logins: Mapping[str, Mapping[str, Json]],
+        registry: Registry,
+        outside: Outside | None = None,
+    ) -> None:
+        self._outside = outside or Outside()
         self._slots = slots
         self._logins = {
             slot: _login(slot, slots[slot], fields, registry) for slot, fields in logins.items() if slot in slots
@@ -45,6 +67,8 @@ class Connections:
     @property
     def http(self) -> HttpClient:
         """The client of this instance."""
+        if self._outside.http is not None:
+            return self._outside.http
         if self._http is None:
             from flowstudio.httpclient import HttpClient  # loading it costs more than a flow without HTTP
 
@@ -53,6 +77,8 @@ class Connections:
 
     async def opened(self, slot: str) -> Any:
         """The client of a slot's login."""
+        if slot in self._outside.clients:
+            return self._outside.clients[slot]
         async with self._opening:
             if slot not in self._clients:
                 login = self.login(slot)
@@ -60,6 +86,12 @@ class Connections:
                     raise StepError(f"the connection {slot} has no login; set one up and run again", type="NoLogin")
                 self._clients[slot] = await login.open()
             return self._clients[slot]
+
+    async def effect(self, address: str, kind: str, request: Json, perform: Perform) -> Json:
+        """Performs an effect, or has what stands for the world outside answer it."""
+        if self._outside.effect is not None:
+            return await self._outside.effect(address, kind, request, perform)
+        return await perform()
 
     async def close(self) -> None:
         """Closes all that was opened; the first error is raised after everything was tried."""

@@ -250,7 +250,7 @@ class VisitContext:
         """Does something that leaves the process."""
         started, clock = self._visit.now(), time.perf_counter()
         try:
-            answer = await perform()
+            answer = await self._visit.bound.connections.effect(self.address, kind, request, perform)
         except Exception as error:
             self._effected(kind, request, None, started, clock, error)
             raise
