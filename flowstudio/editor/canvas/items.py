@@ -305,6 +305,10 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
                 words = self._label(port, ink)
                 size = words.size()
                 painter.drawStaticText(QPointF(WIDTH - 14 - size.width(), port.y - size.height() / 2), words)
+            for port in card.inputs[1:]:
+                # The first is where every wire goes; a loop's second lies below the tile, where its name has room.
+                words = self._label(port, ink)
+                painter.drawStaticText(QPointF(14, max(54.0, port.y - words.size().height() / 2)), words)
         if self.caption is not None:
             painter.setFont(ink.label_font)
             painter.setPen(ink.text3 if dim else ink.state_pen(self.caption.state))

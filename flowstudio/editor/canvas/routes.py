@@ -10,7 +10,10 @@ from PySide6.QtGui import QPainterPath
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A cubic from an output to an input, with horizontal tangents; from an `error` port it starts downwards."""
+    """A cubic from an output to an input, with horizontal tangents; from an `error` port it starts downwards.
+
+    One that goes back to about its own level, as a loop's does, goes up and over the cards between, which would hide it.
+    """
 
     start: tuple[float, float]
     first: tuple[float, float]
@@ -65,8 +68,17 @@ def route(start: tuple[float, float], end: tuple[float, float], downwards: bool 
     """The route between two points; `downwards` where it leaves the lower edge of a card."""
     dx = end[0] - start[0]
     reach = min(max(dx / 2, 36.0), 140.0) if dx >= 0 else min(90.0 + abs(dx) / 4, 220.0)
-    first = (start[0], start[1] + min(reach, 90.0)) if downwards else (start[0] + reach, start[1])
-    return Route(start, first, (end[0] - reach, end[1]), end)
+    lift = _lift(dx, end[1] - start[1])
+    first = (start[0], start[1] + min(reach, 90.0)) if downwards else (start[0] + reach, start[1] - lift)
+    return Route(start, first, (end[0] - reach, end[1] - lift), end)
+
+
+def _lift(dx: float, dy: float) -> float:
+    """How far the tangents of a wire that goes back point upwards: less the more it rises or falls by itself."""
+    if dx >= 0:
+        return 0.0
+    over = min(110.0 + abs(dx) / 8, 400.0) * min(1.0, abs(dx) / 200)
+    return over * max(0.0, 1 - abs(dy) / 300)
 
 
 def _to_segment(x: float, y: float, px: float, py: float, qx: float, qy: float) -> float:

@@ -18,8 +18,24 @@ def test_tangents_are_level_and_at_least_36_at_most_140_long() -> None:
 
 
 def test_a_wire_that_goes_back_swings_out_but_not_too_far() -> None:
-    assert route((0, 0), (-100, 50)).first == (115, 0)
-    assert route((0, 0), (-4000, 50)).first == (220, 0)
+    assert route((0, 0), (-100, 400)).first == (115, 0)
+    assert route((0, 0), (-4000, 400)).first == (220, 0)
+
+
+@pytest.mark.parametrize("back", [504, 800, 1096, 2000])
+@pytest.mark.parametrize("down", [-24, 0, 24])
+def test_a_wire_back_to_a_loop_passes_over_the_cards_between(back: float, down: float) -> None:
+    # A card's first input and its output lie 32 below its upper edge, the second input of a loop 56.
+    made = route((0, 0), (-back, down))
+    under = [made.at(share / 64) for share in range(65)]
+    assert all(y < -32 for x, y in under if -208 < x < -8)
+    assert all(y < down - 56 for x, y in under if -back + 8 < x < -back + 208)
+
+
+@given(dx=st.floats(-3e3, 0), dy=st.floats(-600, 600), step=st.floats(-1, 1))
+def test_a_wire_that_is_dragged_changes_little_by_little(dx: float, dy: float, step: float) -> None:
+    one, other = route((0, 0), (dx, dy)), route((0, 0), (min(dx + step, 0), dy + step))
+    assert abs(one.first[1] - other.first[1]) < 5
 
 
 def test_a_level_wire_is_a_straight_line() -> None:
