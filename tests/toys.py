@@ -203,8 +203,11 @@ class Join(Merge):
     key = "join"
     title = "Join"
     description = "Joins."
+    taken: ClassVar[int] = 0
+    """How many messages were joined since somebody set it to 0."""
 
     def join(self, config: Any, arrivals: Sequence[tuple[str, Any]]) -> Any:
+        Join.taken += len(arrivals)
         return [payload for _, payload in arrivals]
 
 

@@ -421,22 +421,29 @@ class Runner:
         """An event takes effect; `after` is the state that it leads to where that is known already."""
         if self._journal is not None:
             await self._journal.commit(event)
+        answered = self.state.replied
         self.state = advance(self._plan, self.state, event) if after is None else after
         if isinstance(event, VisitFinished):
-            self._took_effect(event)
+            self._took_effect(event, answered)
         elif isinstance(event, SegmentFinished):
             for part in event.parts:
                 if isinstance(part, VisitFinished):
-                    self._took_effect(part)
+                    self._took_effect(part, answered)
+                    answered = answered or part.outcome == "reply"
         elif isinstance(event, RunFinished) and self._reply is not None and not self._reply.done():
             self._reply.set_result(None)
         self._tell(event)
 
-    def _took_effect(self, event: VisitFinished) -> None:
+    def _took_effect(self, event: VisitFinished, answered: bool) -> None:
         details = event.details
         if "remember" in details:
             self.bound.memory.keep(details["remember"], details["forget"])
-        if event.outcome == "reply" and self._reply is not None and not self._reply.done():
+        if event.outcome != "reply":
+            return
+        if answered:
+            message = "Whoever waits for this run has been answered already; this answer goes nowhere"
+            self._tell(Logged(self.id, event.at, event.step, event.address, event.visit, "warning", message))
+        elif self._reply is not None and not self._reply.done():
             self._reply.set_result(event)
 
     def _tell(self, event: Event) -> None:

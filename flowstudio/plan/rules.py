@@ -352,6 +352,24 @@ def retries_and_timeouts_make_sense(subject: Subject) -> Iterator[Problem]:
                 )
 
 
+def calls_are_not_tried_again(subject: Subject) -> Iterator[Problem]:
+    """A called flow is many visits, some of which have had their effects: it is not repeated or cut off as a whole."""
+    for step, spec in subject.specs.items():
+        told = subject.flow.steps[step]
+        if spec.shape != "call":
+            continue
+        for name, value in (("retry", told.retry), ("timeout", told.timeout)):
+            if value:
+                yield Problem(
+                    f"the call {step} has a {name} of its own",
+                    why="a called flow is many visits, some of which have had their effects already",
+                    remedy=f"give a {name} to those steps of the called flow that need it",
+                    step=step,
+                    field=name,
+                    path=("steps", step, name),
+                )
+
+
 RETRY_FIELDS = ("attempts", "backoff", "max_backoff", "on")
 
 
@@ -408,6 +426,7 @@ RULES: tuple[Rule, ...] = (
     variables_exist,
     connections_exist,
     retries_and_timeouts_make_sense,
+    calls_are_not_tried_again,
     steps_are_reached,
     merges_join_several_wires,
     steps_that_are_read_come_before,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import random
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +28,9 @@ from flowstudio.plan.snapshot import from_document, to_document
 from flowstudio.plan.state import RunState
 from flowstudio.sdk import Category, Component, Context, Drop, StepError
 from flowstudio.sdk.message import Message
-from flowstudio.trace.events import Event
+from flowstudio.trace.events import CallEnded, Event, VisitFailed, VisitFinished, VisitStarted
 from flowstudio.trace.records import from_record, to_record
-from tests.toys import Lines, toys
+from tests.toys import Join, Lines, toys
 
 Messages = list[tuple[tuple[int, ...], Any]]
 End = tuple[str, str]
@@ -383,6 +384,25 @@ def test_a_run_ends_as_reckoned_in_any_order_of_completion(block: Any) -> None:
         assert fold(plan, lines.events) == result.state
         state = result.state
         assert (dict(state.tokens), dict(state.entries), list(state.bags)) == ({}, {}, [""])
+
+
+@given(any_block)
+@settings(max_examples=60)
+def test_the_books_balance(block: Any) -> None:
+    world = drawn(block)
+    lines = Lines()
+    Join.taken = 0
+    result = run(world.bound, 1, recorders=[lines])
+    made = {event.token: event for event in lines.of(VisitStarted)}
+    ended = {event.token: event for event in lines.events if isinstance(event, (VisitFinished, VisitFailed, CallEnded))}
+    # Every message that came to a step left it, and none that never came.
+    assert set(made) >= set(ended)
+    if steady(block):
+        assert set(made) == set(ended) == set(range(1, result.state.next_token))
+    told = Counter(event.outcome for event in lines.of(VisitFinished))
+    assert result.filtered == told["drop"]
+    assert result.state.joined == told["value"] + Join.taken
+    assert result.state.stopped == 0 or not steady(block)
 
 
 @given(any_block)

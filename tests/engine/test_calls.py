@@ -202,6 +202,13 @@ class TestWhatIsWrongWithACall:
         )
         assert (problem.file, problem.step, problem.field) == ("other", "m", "expression")
 
+    @pytest.mark.parametrize(("field", "value"), [("retry", {"attempts": 2}), ("timeout", 3)])
+    def test_a_policy_that_would_repeat_or_cut_off_the_whole_of_it(self, field: str, value: Any) -> None:
+        main = flow("s=start -> sub=sub", sub={"flow": "other"})
+        steps = {**main.steps, "sub": replace(main.steps["sub"], **{field: value})}
+        (problem,) = problems_of(replace(main, steps=steps), toys(), among({"other": flow("t=start -> m=mark")}))
+        assert (problem.step, problem.field) == ("sub", field)
+
     def test_a_name_that_only_a_value_would_tell(self) -> None:
         main = flow("s=start -> sub=sub", sub={"flow": "{{ $vars.x }}"}, variables={"x": Variable("text")})
         (problem,) = self.problems(main, {})
