@@ -67,7 +67,7 @@ def echo(name: str) -> CalledFlow:
 
 def leaving(spec: Spec, example: Example) -> list[tuple[str, str, Any]]:
     """What leaves the flow of an example: step, port, payload."""
-    if example.port is None:
+    if example.port is None or example.error is not None:
         return []
     if spec.shape == "split":
         return [("it", example.port, item) for item in example.output]
