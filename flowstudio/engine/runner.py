@@ -447,8 +447,8 @@ class Runner:
             self._reply.set_result(event)
 
     def _tell(self, event: Event) -> None:
-        if not self._recorders:
-            return
+        if not self._recorders or isinstance(event, SegmentFinished):
+            return  # a segment is made where nobody wants to be told of its visits
         shown = self._redacting.event(event)
         for recorder in self._recorders:
             recorder.record(shown)
