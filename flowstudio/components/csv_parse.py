@@ -309,7 +309,8 @@ def _distinct(header: list[str]) -> list[str]:
             name = _free("column", place, taken)
         elif name in seen:
             # From where the last one ended: a header of one name a million times is no work.
-            name, numbers[name] = _numbered(name, numbers.get(name, 2), taken)
+            free, numbers[name] = _numbered(name, numbers.get(name, 2), taken)
+            name = free
         taken.add(name)
         seen.add(name)
         names.append(name)
