@@ -248,7 +248,7 @@ def test_tuples_become_lists() -> None:
         max_leaves=8,
     )
 )
-@settings(max_examples=50)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_data_goes_in_and_comes_out_as_it_was(payload: Any) -> None:
     assert result("return payload", payload) == payload
 

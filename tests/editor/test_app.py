@@ -72,6 +72,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_what_a_killed_editor_left_is_offered_and_recovered(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, data: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_what_a_killed_editor_left_is_offered_and_recovered(
         assert editor.recovery.left_behind() == []
 
 
+@pytest.mark.slow
 def test_a_flow_without_a_file_is_recovered_too_and_survives_a_second_kill(
     qtbot: QtBot, qapp: QApplication, data: Path
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_flow_without_a_file_is_recovered_too_and_survives_a_second_kill(
         assert "late" in desk.document.flow.steps
 
 
+@pytest.mark.slow
 def test_what_was_discarded_is_not_offered_again(qtbot: QtBot, qapp: QApplication, data: Path) -> None:
     killed_editor()
     with opened(qtbot, qapp) as editor, answering(qtbot, "Discard"):
@@ -121,6 +124,7 @@ def test_what_was_discarded_is_not_offered_again(qtbot: QtBot, qapp: QApplicatio
         assert asked == []
 
 
+@pytest.mark.slow
 def test_an_editor_that_ends_well_leaves_nothing_behind(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, data: Path
 ) -> None:
@@ -141,6 +145,7 @@ def test_an_editor_that_ends_well_leaves_nothing_behind(
     assert asked == []
 
 
+@pytest.mark.slow
 def test_without_files_the_tabs_of_the_last_time_open(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, data: Path
 ) -> None:

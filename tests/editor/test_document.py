@@ -249,6 +249,7 @@ def test_an_unsaved_copy_of_an_example_uses_its_samples(document: Document, tmp_
     assert document.samples_path == tmp_path / "example.flow.json"
 
 
+@pytest.mark.slow
 def test_the_copy_for_recovery_follows_what_is_unsaved(qtbot: QtBot, tmp_path: Path) -> None:
     copies = Copies()
     document = Document(recovery=copies)

@@ -85,6 +85,7 @@ def test_a_process_that_ends_fails_its_requests_says_so_and_starts_again(qtbot: 
     assert ask(qtbot, engine, "echo", value=1).results == [{"value": 1}]
 
 
+@pytest.mark.slow
 def test_a_hanging_process_is_replaced_within_the_time_given(qtbot: QtBot, engine: EngineProcess) -> None:
     ask(qtbot, engine, "echo")
     before = engine.pid

@@ -63,6 +63,7 @@ def test_the_example_runs_and_every_pane_shows_it(qtbot: QtBot, editor: Editor) 
     assert not desk.document.is_modified
 
 
+@pytest.mark.slow
 def test_changes_are_those_of_the_step_on_show(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     assert run_to_end(qtbot, desk) == "succeeded"
@@ -75,6 +76,7 @@ def test_changes_are_those_of_the_step_on_show(qtbot: QtBot, editor: Editor) -> 
     assert shown == ["2 added"]
 
 
+@pytest.mark.slow
 def test_a_step_that_fails_is_selected_and_explained(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> script -> map", script={"code": "return payload['missing']"})
     assert run_to_end(qtbot, desk) == "failed"
@@ -87,6 +89,7 @@ def test_a_step_that_fails_is_selected_and_explained(qtbot: QtBot, editor: Edito
     assert desk.playback.state_of("script").message
 
 
+@pytest.mark.slow
 def test_a_filtered_message_says_why_nothing_came_out(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> filter -> map", filter={"condition": "false"})
     assert run_to_end(qtbot, desk) == "succeeded"
@@ -96,6 +99,7 @@ def test_a_filtered_message_says_why_nothing_came_out(qtbot: QtBot, editor: Edit
     assert "Nothing passed" in sides.output.nothing.text()
 
 
+@pytest.mark.slow
 def test_a_missing_value_holds_run_back_and_gets_the_cursor(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path)
     desk.document.apply(SetVariable("shop", Variable("text", title="Shop", required=True)))
@@ -120,6 +124,7 @@ def test_a_missing_login_holds_run_back(qtbot: QtBot, editor: Editor, tmp_path: 
     assert run_to_end(qtbot, desk) == "succeeded"
 
 
+@pytest.mark.slow
 def test_problems_are_listed_and_a_click_goes_to_the_field(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> http", http={"method": "GET", "url": ""})
     qtbot.keyClick(editor.window, Qt.Key.Key_F5)
@@ -133,6 +138,7 @@ def test_problems_are_listed_and_a_click_goes_to_the_field(qtbot: QtBot, editor:
     qtbot.waitUntil(lambda: row.isAncestorOf(editor.window.focusWidget()))
 
 
+@pytest.mark.slow
 def test_the_check_runs_by_itself_after_an_edit(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> map")
     qtbot.waitUntil(lambda: not any(problem.severity == "error" for problem in desk.problems))
@@ -141,6 +147,7 @@ def test_the_check_runs_by_itself_after_an_edit(qtbot: QtBot, editor: Editor, tm
     assert "problem" in editor.window.status.problems.text
 
 
+@pytest.mark.slow
 def test_stop_ends_an_endless_script(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = editor.window.desks.open_file(written(tmp_path, ENDLESS))
     assert desk is not None
@@ -154,6 +161,7 @@ def test_stop_ends_an_endless_script(qtbot: QtBot, editor: Editor, tmp_path: Pat
     assert status(editor) == "Run 1 was stopped"
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_killed_ends_the_run_and_is_replaced(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = editor.window.desks.open_file(written(tmp_path, ENDLESS))
     assert desk is not None
@@ -165,6 +173,7 @@ def test_an_engine_that_is_killed_ends_the_run_and_is_replaced(qtbot: QtBot, edi
     assert run_to_end(qtbot, desk) == "succeeded"
 
 
+@pytest.mark.slow
 def test_only_one_flow_runs_at_a_time(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     busy = editor.window.desks.open_file(written(tmp_path, ENDLESS))
     assert busy is not None
@@ -179,6 +188,7 @@ def test_only_one_flow_runs_at_a_time(qtbot: QtBot, editor: Editor, tmp_path: Pa
     qtbot.waitUntil(lambda: not busy.playback.is_live, timeout=10_000)
 
 
+@pytest.mark.slow
 def test_a_captured_request_becomes_the_sample_and_run_uses_it(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "hook -> map", map={"expression": "name"})
     desk.running.capture()
@@ -198,6 +208,7 @@ def test_a_captured_request_becomes_the_sample_and_run_uses_it(qtbot: QtBot, edi
     assert desk.playback.visits[-1]["output"]["preview"] == "Ines"
 
 
+@pytest.mark.slow
 def test_a_captured_sample_can_be_kept_beside_the_flow(editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "hook -> map")
     assert not editor.window.actions_["keep_sample"].isEnabled()
@@ -210,6 +221,7 @@ def test_a_captured_sample_can_be_kept_beside_the_flow(editor: Editor, tmp_path:
     assert (tmp_path / "drawn.post-in-2.sample.json").is_file()
 
 
+@pytest.mark.slow
 def test_with_several_triggers_run_asks_which(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> map; hook -> map2")
     qtbot.mouseClick(editor.window.panes.toolbar.run, Qt.MouseButton.LeftButton)
@@ -222,6 +234,7 @@ def test_with_several_triggers_run_asks_which(qtbot: QtBot, editor: Editor, tmp_
     assert desk.playback.state_of("map").status == "idle"
 
 
+@pytest.mark.slow
 def test_escape_gives_up_waiting_for_a_request(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "hook -> map")
     desk.running.capture()
@@ -231,12 +244,14 @@ def test_escape_gives_up_waiting_for_a_request(qtbot: QtBot, editor: Editor, tmp
     assert not editor.window.panes.capture.isVisible()
 
 
+@pytest.mark.slow
 def test_capture_without_a_webhook_says_what_to_add(editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path)
     desk.running.capture()
     assert "Add a Webhook" in status(editor)
 
 
+@pytest.mark.slow
 def test_a_sample_is_edited_as_json_and_used(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> map", map={"expression": "n + 1"})
     sheet = sheet_of(qtbot, SampleSheet, editor.window.edit_sample)
@@ -253,6 +268,7 @@ def test_a_sample_is_edited_as_json_and_used(qtbot: QtBot, editor: Editor, tmp_p
     assert desk.playback.visits[-1]["output"]["preview"] == 42
 
 
+@pytest.mark.slow
 def test_samples_beside_the_flow_can_be_chosen(editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     titles = [sample.title for sample in desk.running.samples()]
@@ -261,6 +277,7 @@ def test_samples_beside_the_flow_can_be_chosen(editor: Editor) -> None:
     assert editor.window.panes.toolbar.sample.text() == "Sample: below-minimum"
 
 
+@pytest.mark.slow
 def test_saving_an_example_asks_for_a_place_and_brings_its_samples(
     editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +295,7 @@ def test_saving_an_example_asks_for_a_place_and_brings_its_samples(
     assert "mine.flow.json" in [path.name for path in editor.window.desks.recent.paths()]
 
 
+@pytest.mark.slow
 def test_a_file_that_another_program_changed_is_not_written_over_unasked(
     qtbot: QtBot, editor: Editor, tmp_path: Path
 ) -> None:
@@ -311,6 +329,7 @@ def test_closing_asks_only_where_something_would_be_lost(
     assert bool(editor.window.desks.all) is stays
 
 
+@pytest.mark.slow
 def test_closing_with_save_writes_the_file(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path)
     path = desk.document.path
@@ -332,6 +351,7 @@ def test_a_file_that_is_no_flow_is_explained(qtbot: QtBot, editor: Editor, tmp_p
     sheet.close()
 
 
+@pytest.mark.slow
 def test_opening_an_open_file_goes_to_its_tab(editor: Editor, tmp_path: Path) -> None:
     first = drawn(editor, tmp_path, name="first")
     second = drawn(editor, tmp_path, name="second")
@@ -342,6 +362,7 @@ def test_opening_an_open_file_goes_to_its_tab(editor: Editor, tmp_path: Path) ->
     assert editor.window.panes.tabs.bar.currentIndex() == 0
 
 
+@pytest.mark.slow
 def test_an_untouched_empty_flow_gives_way_to_a_file(editor: Editor, tmp_path: Path) -> None:
     editor.window.desks.new()
     drawn(editor, tmp_path)
@@ -363,6 +384,7 @@ def test_undo_and_redo_are_named_and_keep_to_their_flow(qtbot: QtBot, editor: Ed
     assert editor.window.actions_["redo"].isEnabled()
 
 
+@pytest.mark.slow
 def test_view_state_comes_back_with_the_file(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path)
     desk.document.apply(SetVariable("n", Variable("number")))
@@ -374,6 +396,7 @@ def test_view_state_comes_back_with_the_file(qtbot: QtBot, editor: Editor, tmp_p
     assert again.workspace.values == {"n": 7}
 
 
+@pytest.mark.slow
 def test_f6_goes_round_the_panes_in_order(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     drawn(editor, tmp_path)
     window = editor.window
@@ -397,6 +420,7 @@ def test_f6_goes_round_the_panes_in_order(qtbot: QtBot, editor: Editor, tmp_path
     assert window.panes.datas.isAncestorOf(window.focusWidget())
 
 
+@pytest.mark.slow
 def test_every_icon_button_has_a_name_and_every_command_a_word(editor: Editor) -> None:
     editor.window.desks.open_example(SYNC)
     for button in editor.window.findChildren(QAbstractButton):
@@ -414,6 +438,7 @@ def test_no_key_means_two_commands(editor: Editor) -> None:
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.slow
 def test_the_theme_changes_in_place(qtbot: QtBot, editor: Editor) -> None:
     editor.window.desks.open_example(SYNC)
     before = editor.themes.current.name
@@ -425,6 +450,7 @@ def test_the_theme_changes_in_place(qtbot: QtBot, editor: Editor) -> None:
     assert editor.preferences.theme == editor.themes.current.name
 
 
+@pytest.mark.slow
 def test_settings_apply_at_once_and_are_kept(qtbot: QtBot, editor: Editor) -> None:
     sheet = sheet_of(qtbot, SettingsSheet, editor.window.open_settings)
     assert isinstance(sheet, SettingsSheet)
@@ -439,6 +465,7 @@ def test_settings_apply_at_once_and_are_kept(qtbot: QtBot, editor: Editor) -> No
     sheet.accept()
 
 
+@pytest.mark.slow
 def test_a_narrow_window_lays_the_inspector_over_the_canvas(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     window = editor.window
     desk = drawn(editor, tmp_path, "start -> map -> http -> alert")
@@ -468,6 +495,7 @@ def test_a_narrow_window_lays_the_inspector_over_the_canvas(qtbot: QtBot, editor
     assert window.panes.inspector_pane.height() == window.panes.upper.height()
 
 
+@pytest.mark.slow
 def test_sizes_are_kept_and_reset(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     window = editor.window
     drawn(editor, tmp_path)
@@ -482,6 +510,7 @@ def test_sizes_are_kept_and_reset(qtbot: QtBot, editor: Editor, tmp_path: Path) 
     assert editor.preferences.numbers("columns", 3) is None
 
 
+@pytest.mark.slow
 def test_panes_fold_by_their_keys(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     window = editor.window
     drawn(editor, tmp_path)
@@ -496,6 +525,7 @@ def test_panes_fold_by_their_keys(qtbot: QtBot, editor: Editor, tmp_path: Path) 
         assert pane.isVisible()
 
 
+@pytest.mark.slow
 def test_the_command_palette_offers_steps_and_components(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     qtbot.keyClick(editor.window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
@@ -510,6 +540,7 @@ def test_the_command_palette_offers_steps_and_components(qtbot: QtBot, editor: E
     assert len(desk.document.flow.steps) == 7
 
 
+@pytest.mark.slow
 def test_export_writes_a_template_and_refuses_what_may_not_run(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path)
     sheet = sheet_of(qtbot, ExportSheet, editor.window.export)
@@ -532,6 +563,7 @@ def test_export_writes_a_template_and_refuses_what_may_not_run(qtbot: QtBot, edi
     refusing.reject()
 
 
+@pytest.mark.slow
 def test_the_welcome_page_opens_and_runs_the_example_on_enter(qtbot: QtBot, editor: Editor) -> None:
     editor.window.show_welcome()
     welcome = editor.window.welcome
@@ -544,6 +576,7 @@ def test_the_welcome_page_opens_and_runs_the_example_on_enter(qtbot: QtBot, edit
     assert desk.document.flow.name == "Customer sync"
 
 
+@pytest.mark.slow
 def test_a_number_on_a_wire_shows_what_crossed_it(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     run_to_end(qtbot, desk)
@@ -564,6 +597,7 @@ def previewed(qtbot: QtBot, desk: Desk, expression: str) -> Previewed:
             return got[0]
 
 
+@pytest.mark.slow
 def test_a_preview_is_evaluated_on_what_came_in(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["stamp"])
@@ -575,6 +609,7 @@ def test_a_preview_is_evaluated_on_what_came_in(qtbot: QtBot, editor: Editor) ->
     assert previewed(qtbot, desk, read).value == "Ines Carvalhowebhook100"
 
 
+@pytest.mark.slow
 def test_a_preview_that_fails_says_where_and_what_to_do(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["stamp"])
@@ -583,6 +618,7 @@ def test_a_preview_that_fails_says_where_and_what_to_do(qtbot: QtBot, editor: Ed
     assert wrong.position is not None
 
 
+@pytest.mark.slow
 def test_a_preview_that_never_ends_is_given_up_and_the_next_one_works(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["stamp"])
@@ -594,6 +630,7 @@ def test_a_preview_that_never_ends_is_given_up_and_the_next_one_works(qtbot: QtB
     assert previewed(qtbot, desk, "2").value == 2
 
 
+@pytest.mark.slow
 def test_icon_buttons_are_large_enough_to_hit(editor: Editor) -> None:
     editor.window.desks.open_example(SYNC)
     buttons = [button for button in editor.window.findChildren(IconButton) if button.isVisible()]
@@ -602,6 +639,7 @@ def test_icon_buttons_are_large_enough_to_hit(editor: Editor) -> None:
         assert min(button.width(), button.height()) >= 24, button.accessibleName()
 
 
+@pytest.mark.slow
 def test_quitting_closes_nothing_before_every_flow_was_asked_about(
     qtbot: QtBot, editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

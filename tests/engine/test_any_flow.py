@@ -365,7 +365,7 @@ def payloads(result: Result) -> list[Any]:
 
 
 @given(any_block)
-@settings(max_examples=100)
+@settings(max_examples=settings.default.max_examples)
 def test_a_run_ends_as_reckoned_in_any_order_of_completion(block: Any) -> None:
     world = drawn(block)
     plan, bound, expected = world.plan, world.bound, world.expected
@@ -387,7 +387,7 @@ def test_a_run_ends_as_reckoned_in_any_order_of_completion(block: Any) -> None:
 
 
 @given(any_block)
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 def test_the_books_balance(block: Any) -> None:
     world = drawn(block)
     lines = Lines()
@@ -406,7 +406,7 @@ def test_the_books_balance(block: Any) -> None:
 
 
 @given(any_block)
-@settings(max_examples=100)
+@settings(max_examples=settings.default.max_examples)
 def test_a_run_that_nobody_watches_ends_as_one_that_is_watched(block: Any) -> None:
     world = drawn(block)
     plan, bound, expected = world.plan, world.bound, world.expected
@@ -432,7 +432,7 @@ def watched_events(bound: BoundPlan) -> list[Event]:
 
 
 @given(any_block, st.integers(0, 10**6), st.booleans())
-@settings(max_examples=100)
+@settings(max_examples=settings.default.max_examples)
 def test_a_run_that_is_killed_after_any_event_and_resumed_ends_the_same(block: Any, when: int, watched: bool) -> None:
     world = drawn(block)
     plan, bound, expected = world.plan, world.bound, world.expected
@@ -455,7 +455,7 @@ def test_a_run_that_is_killed_after_any_event_and_resumed_ends_the_same(block: A
 
 
 @given(any_block, st.integers(0, 10**6))
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 def test_a_state_goes_through_json_and_back_at_any_moment(block: Any, when: int) -> None:
     world = drawn(block)
     plan, bound = world.plan, world.bound

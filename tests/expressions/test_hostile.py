@@ -108,7 +108,12 @@ STOPPED = {
 }
 
 
-@pytest.mark.parametrize("kind", STOPPED)
+LONG = {"text that doubles", "lists and objects that double", "work without end"}
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in LONG else kind for kind in STOPPED]
+)
 def test_what_has_no_end_is_stopped(kind: str) -> None:
     sources = STOPPED[kind]
     told = dict(zip(sources, outcomes(sources), strict=True))

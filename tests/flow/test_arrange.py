@@ -6,6 +6,7 @@ import itertools
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -238,6 +239,7 @@ def test_few_wires_cross():
     assert [19 - number for number in second] == first
 
 
+@pytest.mark.slow
 def test_large_and_long_flows_are_arranged():
     """Deeper than Python's stack, and with more long wires than there could be lanes."""
     luck = random.Random(1)

@@ -94,6 +94,7 @@ async def test_a_compressed_answer_is_made_plain(coding: str, encode: Callable[[
     assert rebuilt.content == body, "a recorded answer can be rebuilt from its headers and body"
 
 
+@pytest.mark.slow
 async def test_a_bomb_is_not_unpacked_beyond_the_limit() -> None:
     bomb = gzip.compress(bytes(300_000_000))
     async with answering(http(200, bomb, "Content-Encoding: gzip\r\n")) as server, HttpClient() as client:

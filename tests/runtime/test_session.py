@@ -126,6 +126,7 @@ def test_payloads_are_read_in_pages(session: Client) -> None:
     assert session.ask("payload", hash="0" * 64, path=[], offset=0, limit=1)["error"]["code"] == -32004
 
 
+@pytest.mark.slow
 def test_a_trace_tells_the_run_again(session: Client) -> None:
     run = session.call("run", flow=str(EXAMPLE), payload=SAMPLE)
     crm(session, run)
@@ -145,6 +146,7 @@ def test_a_flow_with_problems_is_not_run(session: Client) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_missing_value_stops_the_run_beforehand(session: Client) -> None:
     document = json.loads(EXAMPLE.read_text())
     del document["variables"]["crm_url"]["default"]
@@ -153,6 +155,7 @@ def test_a_missing_value_stops_the_run_beforehand(session: Client) -> None:
     assert error["data"]["problems"][0]["path"] == ["variables", "crm_url"]
 
 
+@pytest.mark.slow
 def test_an_endless_script_is_stopped_and_the_session_goes_on(session: Client) -> None:
     document = json.loads(EXAMPLE.read_text())
     document["steps"]["log"]["config"]["code"] = "while True:\n    pass"
@@ -166,6 +169,7 @@ def test_an_endless_script_is_stopped_and_the_session_goes_on(session: Client) -
     assert run
 
 
+@pytest.mark.slow
 def test_an_expression_is_evaluated_on_a_payload_a_visit_or_nothing(session: Client) -> None:
     assert session.call("evaluate", expression="a.b", payload={"a": {"b": [1, 2]}}) == {"value": [1, 2]}
     assert session.call("evaluate", expression="a.c", payload={"a": 1}) == {}
@@ -181,6 +185,7 @@ def test_an_expression_is_evaluated_on_a_payload_a_visit_or_nothing(session: Cli
     assert error["data"]["position"] is not None
 
 
+@pytest.mark.slow
 def test_a_request_that_is_captured_becomes_the_sample(session: Client) -> None:
     address = session.call("listen", flow=str(EXAMPLE), once=True)["webhooks"]["receive"]
     request = urllib.request.Request(
@@ -195,6 +200,7 @@ def test_a_request_that_is_captured_becomes_the_sample(session: Client) -> None:
     assert (trigger["method"], trigger["query"], trigger["headers"]["x-shop"]) == ("POST", {"from": "shop"}, "one")
 
 
+@pytest.mark.slow
 def test_while_it_listens_each_request_is_a_run(session: Client) -> None:
     address = session.call("listen", flow=str(EXAMPLE))["webhooks"]["receive"]
     for _ in range(2):
@@ -218,6 +224,7 @@ def test_while_it_listens_each_request_is_a_run(session: Client) -> None:
         (b'{"jsonrpc": "2.0", "id": 1, "method": "payload", "params": {"hash": 5}}', -32602),
     ],
 )
+@pytest.mark.slow
 def test_a_line_that_is_no_request_is_answered_and_harms_nothing(session: Client, line: bytes, code: int) -> None:
     session.send(line)
     assert session.read()["error"]["code"] == code
@@ -234,6 +241,7 @@ def test_initialize_comes_first() -> None:
     assert json.loads(process.stdout)["error"]["code"] == -32005
 
 
+@pytest.mark.slow
 def test_integers_of_any_size_arrive_exactly(session: Client) -> None:
     big = 2**70
     document = {

@@ -395,12 +395,14 @@ async def test_what_is_not_http_is_a_400(request_bytes: bytes) -> None:
 async def test_a_request_that_offers_another_protocol_is_answered_in_this_one() -> None:
     seen = Seen()
     offer = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-    async with listening(seen) as address:
-        assert b" 201 " in await told(address, b"GET / HTTP/1.1\r\n" + offer + b"\r\n")
-        posted = await told(address, b"POST / HTTP/1.1\r\n" + offer + b"Content-Length: 2\r\n\r\nhi")
-        assert posted.endswith(b"hi")
+    async with listening(seen) as address, connected(address) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\n" + offer + b"\r\n")
+        assert b" 201 " in await one_answer(reader)
+        writer.write(b"POST / HTTP/1.1\r\n" + offer + b"Content-Length: 2\r\n\r\nhi")
+        assert (await one_answer(reader)).endswith(b"hi")
 
 
+@pytest.mark.slow
 async def test_a_refusal_waits_for_the_answers_before_it() -> None:
     begun, go = asyncio.Event(), asyncio.Event()
 
@@ -446,6 +448,7 @@ async def test_more_connections_than_allowed_are_turned_away_and_let_in_later() 
             pytest.fail("the places of those who left stay taken")
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_read_its_answer_is_cut_off() -> None:
     async def handler(incoming: Incoming) -> Outgoing:
         return Outgoing(body=bytes(50_000_000))

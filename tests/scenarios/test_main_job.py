@@ -95,6 +95,7 @@ class Hand:
         self.qtbot.keyClick(self.editor.window, Qt.Key.Key_F6, Qt.KeyboardModifier.ShiftModifier)
 
 
+@pytest.mark.slow
 def test_from_an_empty_canvas_to_a_template(
     qtbot: QtBot, editor: Editor, crm: Crm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

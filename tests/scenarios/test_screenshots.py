@@ -55,6 +55,7 @@ def part(editor: Editor, pane: QWidget) -> QRect:
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.slow
 def test_the_example_after_a_run(
     qtbot: QtBot,
     qapp: QApplication,
@@ -95,6 +96,7 @@ def test_the_example_after_a_run(
 
 
 @pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.slow
 def test_a_run_that_failed_and_the_welcome_page(
     qtbot: QtBot, qapp: QApplication, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, theme: str
 ) -> None:

@@ -44,7 +44,7 @@ def rows(store: PayloadStore) -> list[tuple[str, int, int, int]]:
     return found
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings.default.max_examples // 2)
 @given(st.lists(PAYLOADS, max_size=5))
 def test_what_was_put_is_got_exactly(tmp_path: Path, values: list[object]) -> None:
     store = PayloadStore(tmp_path / "payloads")
@@ -187,7 +187,7 @@ def test_a_page_of_a_tree(store: PayloadStore) -> None:
         assert store.page(ref.hash, path) == {"type": type_of(payload[path[0]]), "count": 0, "items": []}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings.default.max_examples // 2)
 @given(PAYLOADS, st.integers(-1, 14), st.integers(-1, 14))
 def test_pages_are_slices_of_the_whole(tmp_path: Path, payload: object, offset: int, limit: int) -> None:
     store = PayloadStore(tmp_path / "payloads")
@@ -277,7 +277,7 @@ def test_a_string_is_paged_by_lines_and_nothing_of_it_is_lost(tmp_path: Path, li
         store.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings.default.max_examples // 2)
 @given(PAYLOADS.filter(lambda payload: not isinstance(payload, str)), st.integers(1, 30))
 def test_the_text_view_is_json_with_the_exact_tokens(tmp_path: Path, payload: object, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -84,7 +84,7 @@ def environment() -> dict[str, str]:
     return {"FLOWSTUDIO_SECRET_KEY": new_key()}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings.default.max_examples // 3)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["set", "delete"]), st.sampled_from("abc/d.é"), st.text(st.characters(), max_size=9)),

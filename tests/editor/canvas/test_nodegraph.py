@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 
 def _modules_after(source: str) -> set[str]:
     program = f"import json, sys\n{source}\nprint(json.dumps(sorted(sys.modules)))"
@@ -20,6 +22,7 @@ def test_panels_trees_and_packaging_tools_are_not_loaded() -> None:
     assert not loaded & {"setuptools", "distutils", "distutils.version", "Qt", "qtpy", "qtawesome"}
 
 
+@pytest.mark.slow
 def test_the_real_distutils_is_found_afterwards() -> None:
     loaded = _modules_after(
         "from flowstudio.editor.canvas import nodegraph\nimport setuptools\nimport distutils.version\nassert distutils.version.__file__"

@@ -242,7 +242,10 @@ EDITS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=settings.default.max_examples // 3,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(edits=st.lists(EDITS, max_size=25))
 def test_any_series_of_edits_leaves_canvas_and_flow_in_line(edits: list[Edit | str], qapp: QApplication) -> None:
     load_fonts()

@@ -222,7 +222,10 @@ def holds(spec: Spec, make_bench: MakeBench, registry: Registry) -> None:
     bench = make_bench(flow=flow_of(spec.name), registry=registry)
     assert bench.document.undo_stack.count() == 0
 
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+    @settings(
+        max_examples=settings.default.max_examples // 3,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
     @given(_object(spec.fields))
     def every_config(config: dict[str, Json]) -> None:
         bench.document.new(flow_of(spec.name))
@@ -242,6 +245,7 @@ def test_what_is_stored_stands_in_the_form(name: str, make_bench: MakeBench) -> 
     holds(SPECS[name], make_bench, REGISTRY)
 
 
+@pytest.mark.slow
 def test_a_field_of_every_form(make_bench: MakeBench) -> None:
     registry = toys()
     holds(registry.spec("everything@1"), make_bench, registry)

@@ -40,12 +40,14 @@ class TestExpressions:
         assert bench.config == {"condition": "total > 100"}
         assert (box.tab.text(), box.tab.lit) == ("fx", True)
 
+    @pytest.mark.slow
     def test_a_literal_text_shows_as_plain_text(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": '"webhook"'})
         field = bench.field("condition")
         assert field.plain
         assert (field.box.tab.text(), field.box.text) == ("Abc", "webhook")
 
+    @pytest.mark.slow
     def test_what_is_typed_as_plain_text_is_stored_as_a_literal(self, bench: Bench) -> None:
         field = bench.field("condition")
         press_tab(field.box)
@@ -55,12 +57,14 @@ class TestExpressions:
         leave(field.box.input)
         assert field.box.text == "webhook"
 
+    @pytest.mark.slow
     def test_quotes_and_line_breaks_survive_as_plain_text(self, bench: Bench) -> None:
         field = bench.field("condition")
         press_tab(field.box)
         type_into(field.box.input, 'say "hi"\nü')
         assert compile_expression(bench.config["condition"]).constant == 'say "hi"\nü'
 
+    @pytest.mark.slow
     def test_the_tab_shows_the_source_of_a_literal_and_nothing_is_stored_for_it(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": '"webhook"'})
         field = bench.field("condition")
@@ -70,6 +74,7 @@ class TestExpressions:
         leave(field.box.input)
         assert field.box.text == "webhook"
 
+    @pytest.mark.slow
     def test_a_literal_that_becomes_an_expression_while_it_is_typed_keeps_the_cursor(
         self, make_bench: MakeBench
     ) -> None:
@@ -81,12 +86,14 @@ class TestExpressions:
         assert bench.config == {"condition": '"a" & b'}
         assert field.box.input.textCursor().position() == 7
 
+    @pytest.mark.slow
     def test_numbers_and_lists_stay_expressions(self, make_bench: MakeBench) -> None:
         for source in ("100", "[1, 2]", "true", '{"a": 1}'):
             field = make_bench({"condition": source}).field("condition")
             assert not field.plain
             assert field.box.text == source
 
+    @pytest.mark.slow
     def test_off_takes_the_value_on_the_sample_as_one_step(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "customer.name"})
         field = bench.field("condition")
@@ -99,6 +106,7 @@ class TestExpressions:
         assert bench.config == {"condition": "customer.name"}
         assert field.box.text == "customer.name"
 
+    @pytest.mark.slow
     def test_an_emptied_expression_is_cleared(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "a"})
         field = bench.field("condition")
@@ -107,6 +115,7 @@ class TestExpressions:
         QTest.keyClick(field.box.input, Qt.Key.Key_Delete)
         assert bench.config == {}
 
+    @pytest.mark.slow
     def test_undo_keeps_focus_and_cursor(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "alpha and omega"})
         input_ = bench.field("condition").box.input
@@ -121,6 +130,7 @@ class TestExpressions:
         assert input_.hasFocus()
         assert input_.textCursor().position() == 5
 
+    @pytest.mark.slow
     def test_a_change_from_elsewhere_is_taken_over_in_place(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "alpha and omega"})
         input_ = bench.field("condition").box.input
@@ -131,6 +141,7 @@ class TestExpressions:
         assert input_.hasFocus()
         assert input_.textCursor().position() == len("beta and omega")
 
+    @pytest.mark.slow
     def test_enter_breaks_the_line_and_the_field_grows(self, bench: Bench) -> None:
         box = bench.field("condition").box
         settle()
@@ -153,12 +164,14 @@ class TestTexts:
         assert bench.config == {"url": "https://a/{{ id }}/b"}
         assert box.tab.lit
 
+    @pytest.mark.slow
     def test_the_tab_has_a_key(self, bench: Bench) -> None:
         box = bench.field("url").box
         box.input.setFocus()
         QTest.keyClick(box.input, Qt.Key.Key_E, CONTROL | Qt.KeyboardModifier.ShiftModifier)
         assert box.text == "{{  }}"
 
+    @pytest.mark.slow
     def test_what_is_selected_goes_into_the_braces(self, make_bench: MakeBench) -> None:
         bench = make_bench({"url": "id"})
         box = bench.field("url").box
@@ -167,12 +180,14 @@ class TestTexts:
         press_tab(box)
         assert bench.config == {"url": "{{ id }}"}
 
+    @pytest.mark.slow
     def test_a_line_takes_no_breaks_and_a_long_text_does(self, bench: Bench) -> None:
         type_into(bench.field("url").box.input, "a\nb")
         assert bench.config == {"url": "ab"}
         type_into(bench.field("message").box.input, "a\nb")
         assert bench.config == {"url": "ab", "message": "a\nb"}
 
+    @pytest.mark.slow
     def test_literal_text_has_no_preview(self, make_bench: MakeBench, qtbot: QtBot) -> None:
         bench = make_bench({"url": "https://a", "message": "to {{ name }}"})
         qtbot.waitUntil(lambda: bench.previews.asked != [])
@@ -189,12 +204,14 @@ class TestValues:
         replace_in(field.box.input, "$vars.low")
         assert bench.config == {"status": "{{ $vars.low }}"}
 
+    @pytest.mark.slow
     def test_a_value_in_braces_shows_as_the_expression_without_them(self, make_bench: MakeBench) -> None:
         bench = make_bench({"status": "{{ code + 1 }}"})
         field = bench.row("status").field
         assert field.on
         assert field.box.text == "code + 1"
 
+    @pytest.mark.slow
     def test_two_braces_turn_it_on(self, bench: Bench) -> None:
         field = bench.row("status").field
         type_into(field.inner.input, "{{")
@@ -217,6 +234,7 @@ class TestValues:
         assert field.on
         assert bench.config == {"status": "{{ code }}"}
 
+    @pytest.mark.slow
     def test_a_sample_that_does_not_fit_gives_the_default(self, make_bench: MakeBench) -> None:
         bench = make_bench({"status": "{{ code }}"})
         field = bench.row("status").field
@@ -225,12 +243,14 @@ class TestValues:
         press_tab(field.box)
         assert bench.config == {}
 
+    @pytest.mark.slow
     def test_a_switch_has_the_tab_beside_it(self, bench: Bench) -> None:
         field = bench.row("follow").field
         QTest.mouseClick(field._beside, Qt.MouseButton.LeftButton)
         replace_in(field.box.input, "active")
         assert bench.config == {"follow": "{{ active }}"}
 
+    @pytest.mark.slow
     def test_left_empty_it_is_a_value_again(self, bench: Bench) -> None:
         field = bench.row("status").field
         QTest.mouseClick(field.inner.frame.tab, Qt.MouseButton.LeftButton)
@@ -261,6 +281,7 @@ class TestFixedValues:
         assert bench.config == {}
         assert not field.on
 
+    @pytest.mark.slow
     def test_a_fixed_text_may_hold_braces_inside(self, make_bench: MakeBench) -> None:
         bench = make_bench({"words": "a {{ b }} c"})
         field = bench.row("words").field
@@ -278,6 +299,7 @@ class TestPreview:
         assert box.line.isVisibleTo(bench.form)
         assert box.line.text() == "true"
 
+    @pytest.mark.slow
     def test_an_answer_that_was_overtaken_is_not_shown(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "a"})
         box = bench.field("condition").box
@@ -290,6 +312,7 @@ class TestPreview:
         bench.previews.answer("b", Previewed("of b"))
         assert box.line.text() == '"of b"'
 
+    @pytest.mark.slow
     def test_while_it_fails_the_last_good_value_stays_dimmed(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "total"})
         box = bench.field("condition").box
@@ -301,6 +324,7 @@ class TestPreview:
         assert (box.line.text(), box.line.dimmed) == ("149", True)
         assert box.notes()[0].text == "The right side of + is no number."
 
+    @pytest.mark.slow
     def test_a_fault_is_underlined_where_it_is(self, bench: Bench) -> None:
         box = bench.field("condition").box
         type_into(box.input, "a + ]")
@@ -314,6 +338,7 @@ class TestPreview:
         assert box.input.faults() == ()
         assert bench.row("condition").notes() == []
 
+    @pytest.mark.slow
     def test_without_a_sample_it_says_what_to_do(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "a"})
         box = bench.field("condition").box
@@ -321,6 +346,7 @@ class TestPreview:
         bench.previews.answer("a", Previewed(sampled=False))
         assert box.line.text() == "Run the step before to see its fields"
 
+    @pytest.mark.slow
     def test_nothing_is_not_null(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": "a"})
         box = bench.field("condition").box
@@ -330,6 +356,7 @@ class TestPreview:
         bench.previews.answer("a", Previewed(None))
         assert box.line.text() == "null"
 
+    @pytest.mark.slow
     def test_another_sample_asks_anew(self, make_bench: MakeBench, qtbot: QtBot) -> None:
         bench = make_bench({"condition": "a"})
         bench.row("condition")
@@ -343,6 +370,7 @@ class TestPreview:
             st.none() | st.booleans() | st.integers() | st.text(), lambda s: st.lists(s) | st.dictionaries(st.text(), s)
         )
     )
+    @pytest.mark.slow
     def test_a_value_is_told_in_one_short_line(self, value: Any) -> None:
         text = short(value)
         assert len(text) <= 160
@@ -367,6 +395,7 @@ class TestPaths:
         assert [source[path.start : path.end] for path in paths_of(source)] == found
 
     @given(st.text(alphabet="ab.$[](){}\"'`/* 01=&?:;\\\n"))
+    @pytest.mark.slow
     def test_of_any_text_lie_in_order_within_it(self, source: str) -> None:
         place = 0
         for path in paths_of(source):
@@ -376,6 +405,7 @@ class TestPaths:
             assert source[start : start + 2] == "{{"
             assert end <= len(source)
 
+    @pytest.mark.slow
     def test_they_are_chips_with_room_for_an_icon(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": '"\U0001f389" & order.number'})
         input_ = bench.field("condition").box.input
@@ -385,6 +415,7 @@ class TestPaths:
         assert chip.color == bench.themes.current.category("Trigger")
         assert input_.text() == '"\U0001f389" & order.number'
 
+    @pytest.mark.slow
     def test_they_come_from_the_step_that_made_the_payload(self, registry: Registry) -> None:
         flow = Flow(
             "f",
@@ -417,6 +448,7 @@ class TestText:
             assert str(value) == wanted
 
     @given(st.text(st.characters(codec="utf-8"), max_size=60))
+    @pytest.mark.slow
     def test_any_text_is_its_own_literal(self, text: str) -> None:
         assert literal_text(json.dumps(text, ensure_ascii=False)) == text
 

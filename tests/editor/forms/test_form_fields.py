@@ -31,6 +31,7 @@ class TestTexts:
         type_into(bench.field("words").input, "Grüße \U0001f389")
         assert bench.config == {"words": "Grüße \U0001f389"}
 
+    @pytest.mark.slow
     def test_typing_is_one_step_of_undo(self, bench: Bench) -> None:
         field = bench.field("words").input
         type_into(field, "hello")
@@ -42,6 +43,7 @@ class TestTexts:
         assert bench.config == {"words": "hello"}
         assert field.text() == "hello"
 
+    @pytest.mark.slow
     def test_leaving_a_field_ends_the_step(self, bench: Bench) -> None:
         field = bench.field("words").input
         type_into(field, "a")
@@ -49,6 +51,7 @@ class TestTexts:
         type_into(field, "b")
         assert bench.document.undo_stack.count() == 2
 
+    @pytest.mark.slow
     def test_an_emptied_field_is_cleared_within_the_same_step(self, bench: Bench) -> None:
         field = bench.field("words").input
         type_into(field, "a")
@@ -58,15 +61,18 @@ class TestTexts:
         assert bench.config == {"words": "b"}
         assert bench.document.undo_stack.count() == 1
 
+    @pytest.mark.slow
     def test_a_value_that_returns_to_the_default_is_not_stored(self, make_bench: MakeBench) -> None:
         bench = make_bench({"greeting": "hallo"})
         replace_in(bench.field("greeting").input, "hello")
         assert bench.config == {}
 
+    @pytest.mark.slow
     def test_a_default_stands_in_the_empty_field(self, bench: Bench) -> None:
         assert bench.field("greeting").input.placeholderText() == "hello"
         assert bench.field("maybe").input.placeholderText() == "not set"
 
+    @pytest.mark.slow
     def test_several_lines_grow_with_their_text_up_to_twelve(self, bench: Bench) -> None:
         field = bench.field("story").input
         low = field.height()
@@ -79,6 +85,7 @@ class TestTexts:
         assert field.height() > grown
         assert field.verticalScrollBar().maximum() > 0
 
+    @pytest.mark.slow
     def test_hard_spaces_survive(self, bench: Bench) -> None:
         field = bench.field("story").input
         type_into(field, "10\u00a0kg")
@@ -97,6 +104,7 @@ class TestCode:
         QTest.keyClick(field, Qt.Key.Key_Tab)
         assert bench.config == {"code": "if x:\n    return 1\na   "}
 
+    @pytest.mark.slow
     def test_a_selection_is_indented_and_back(self, make_bench: MakeBench) -> None:
         bench = make_bench({"code": "a\nb"})
         field = bench.field("code").input
@@ -108,6 +116,7 @@ class TestCode:
         QTest.keyClick(field, Qt.Key.Key_Backtab)
         assert bench.config == {"code": "a\nb"}
 
+    @pytest.mark.slow
     def test_escape_then_tab_leaves(self, bench: Bench) -> None:
         field = bench.field("code").input
         field.setFocus()
@@ -116,6 +125,7 @@ class TestCode:
         assert not field.hasFocus()
         assert bench.config == {}
 
+    @pytest.mark.slow
     def test_braces_in_code_are_text(self, make_bench: MakeBench) -> None:
         bench = make_bench({"code": "{{ $vars.shop }}"})
         assert bench.field("code").input.text() == "{{ $vars.shop }}"
@@ -136,10 +146,12 @@ class TestNumbers:
         assert bench.config == {"count": stored}
         assert type(bench.config["count"]) is int
 
+    @pytest.mark.slow
     def test_a_number_keeps_its_decimals(self, bench: Bench) -> None:
         type_into(bench.field("amount").input, "149.25")
         assert bench.config == {"amount": 149.25}
 
+    @pytest.mark.slow
     def test_what_is_no_number_is_told_and_not_stored(self, make_bench: MakeBench) -> None:
         bench = make_bench({"count": 5})
         field = bench.field("count")
@@ -152,16 +164,19 @@ class TestNumbers:
         assert bench.config == {"count": 6}
         assert bench.row("count").notes() == []
 
+    @pytest.mark.slow
     def test_a_comma_is_explained(self, bench: Bench) -> None:
         type_into(bench.field("amount").input, "1,5")
         assert bench.row("amount").notes() == ["Write a point for the decimals: 1.5."]
         assert bench.config == {"amount": 1}
 
+    @pytest.mark.slow
     def test_bounds_are_told(self, bench: Bench) -> None:
         type_into(bench.field("bounded").input, "99")
         assert bench.row("bounded").notes() == ["It must lie between 1 and 10."]
         assert bench.config == {"bounded": 9}
 
+    @pytest.mark.slow
     def test_arrow_keys_step_within_the_bounds(self, bench: Bench) -> None:
         field = bench.field("bounded").input
         field.setFocus()
@@ -172,6 +187,7 @@ class TestNumbers:
         QTest.keyClick(field, Qt.Key.Key_PageDown)
         assert bench.config == {"bounded": 1}
 
+    @pytest.mark.slow
     def test_the_wheel_changes_nothing(self, make_bench: MakeBench) -> None:
         bench = make_bench({"bounded": 4})
         field = bench.field("bounded").input
@@ -200,6 +216,7 @@ class TestChoices:
         bench.undo()
         assert field.switch.isChecked()
 
+    @pytest.mark.slow
     def test_a_few_stand_side_by_side(self, bench: Bench) -> None:
         field = bench.field("few")
         assert field.segments.index == 0
@@ -212,6 +229,7 @@ class TestChoices:
         assert bench.config == {}
         assert field.segments.index == 0
 
+    @pytest.mark.slow
     def test_many_are_a_list_in_which_typing_finds(self, bench: Bench) -> None:
         field = bench.field("many")
         combo = field.combo
@@ -220,6 +238,7 @@ class TestChoices:
         assert bench.config == {"many": "four"}
         assert combo.currentText() == "four"
 
+    @pytest.mark.slow
     def test_a_word_that_is_no_choice_gives_way(self, make_bench: MakeBench) -> None:
         bench = make_bench({"many": "two"})
         combo = bench.field("many").combo
@@ -229,6 +248,7 @@ class TestChoices:
         assert bench.config == {"many": "two"}
         assert combo.currentText() == "two"
 
+    @pytest.mark.slow
     def test_not_set_is_a_choice(self, make_bench: MakeBench) -> None:
         bench = make_bench({"many": "two"})
         combo = bench.field("many").combo
@@ -236,6 +256,7 @@ class TestChoices:
         combo.activated.emit(0)
         assert bench.config == {}
 
+    @pytest.mark.slow
     def test_known_elements_are_buttons(self, bench: Bench) -> None:
         field = bench.field("methods")
         get, post, put = field.buttons
@@ -260,6 +281,7 @@ class TestLists:
         replace_in(field.rows()[0].field.inner.input, "z")
         assert bench.config == {"tags": ["z", "yy"]}
 
+    @pytest.mark.slow
     def test_an_element_that_is_left_empty_goes(self, make_bench: MakeBench) -> None:
         bench = make_bench({"tags": ["a", "b", "c"]})
         field = bench.field("tags")
@@ -273,6 +295,7 @@ class TestLists:
         assert bench.config == {"tags": ["a", "c"]}
         assert [row.field.inner.input.text() for row in field.rows().values()] == ["a", "c"]
 
+    @pytest.mark.slow
     def test_the_element_is_written_anew(self, make_bench: MakeBench) -> None:
         bench = make_bench({"tags": ["a", "b"]})
         line = bench.field("tags").rows()[0].field.inner.input
@@ -283,6 +306,7 @@ class TestLists:
         assert bench.config == {"tags": ["new", "b"]}
         assert line.hasFocus()
 
+    @pytest.mark.slow
     def test_cards_fold_to_a_summary(self, make_bench: MakeBench) -> None:
         bench = make_bench({"cases": [{"port": "big", "when": "total > 100"}, {"port": "eu"}, {"port": "us"}]})
         cards = bench.field("cases").cards()
@@ -291,6 +315,7 @@ class TestLists:
         click(cards[0].header)
         assert cards[0].is_open
 
+    @pytest.mark.slow
     def test_a_card_is_added_filled_moved_and_removed(self, bench: Bench) -> None:
         field = bench.field("cases")
         click(field.add_button)
@@ -333,6 +358,7 @@ class TestObjects:
         bench.undo()
         assert bench.config == {"headers": {"X": ""}}
 
+    @pytest.mark.slow
     def test_a_name_is_changed_in_its_place_while_it_is_typed(self, make_bench: MakeBench) -> None:
         bench = make_bench({"fields": {"a": "1", "b": "2", "c": "3"}})
         field = bench.field("fields")
@@ -348,6 +374,7 @@ class TestObjects:
         assert name.text() == "b"
         assert name.hasFocus()
 
+    @pytest.mark.slow
     def test_a_name_stands_once(self, make_bench: MakeBench) -> None:
         bench = make_bench({"fields": {"a": "1", "ab": "2"}})
         field = bench.field("fields")
@@ -360,6 +387,7 @@ class TestObjects:
         leave(name)
         assert name.text() == "a"
 
+    @pytest.mark.slow
     def test_a_group(self, bench: Bench) -> None:
         rows = bench.field("inner").rows()
         type_into(rows["name"].field.inner.input, "n")
@@ -370,6 +398,7 @@ class TestObjects:
         bench.document.undo_stack.undo()
         assert bench.config == {}
 
+    @pytest.mark.slow
     def test_another_kind_keeps_what_has_the_same_name(self, make_bench: MakeBench) -> None:
         bench = make_bench({"auth": {"type": "bearer", "connection": "crm", "header": "X-Auth"}})
         field = bench.field("auth")
@@ -391,6 +420,7 @@ class TestJson:
         type_into(field.input, '[1, 12345678901234567890123, "a"]')
         assert bench.config == {"data": [1, 12345678901234567890123, "a"]}
 
+    @pytest.mark.slow
     def test_what_is_no_json_is_told_with_its_line(self, make_bench: MakeBench) -> None:
         bench = make_bench({"data": {"a": 1}})
         field = bench.field("data")
@@ -405,6 +435,7 @@ class TestJson:
         assert field.input.wrong_lines == frozenset()
 
     @pytest.mark.parametrize("typed", ["NaN", '{"a": 1, "a": 2}', "[" * 600 + "]" * 600])
+    @pytest.mark.slow
     def test_what_cannot_be_kept_is_not_stored(self, bench: Bench, typed: str) -> None:
         field = bench.field("data")
         field.input.setFocus()
@@ -418,6 +449,7 @@ class TestTimes:
         type_into(bench.field("day").input, "2025-03-14")
         assert bench.config == {"day": "2025-03-14"}
 
+    @pytest.mark.slow
     def test_a_moment_carries_its_zone(self, bench: Bench) -> None:
         field = bench.field("at")
         field.zone.setCurrentIndex(field.zone.findText("Europe/Berlin"))
@@ -425,11 +457,13 @@ class TestTimes:
         assert bench.config == {"at": "2025-07-01T09:30:00+02:00"}
         assert datetime.fromisoformat(bench.config["at"]).utcoffset() is not None
 
+    @pytest.mark.slow
     def test_half_a_date_is_told(self, bench: Bench) -> None:
         type_into(bench.field("day").input, "2025-03")
         assert bench.config == {}
         assert "year, month, day" in bench.row("day").notes()[0]
 
+    @pytest.mark.slow
     def test_a_length_of_time_is_stored_in_seconds(self, bench: Bench) -> None:
         field = bench.field("every")
         field.unit.setCurrentIndex(1)
@@ -455,17 +489,20 @@ class TestConnections:
         combo.activated.emit(1)
         assert bench.config == {"slot": "crm"}
 
+    @pytest.mark.slow
     def test_a_slot_is_made_on_the_spot(self, bench: Bench) -> None:
         bench.field("slot").add("basic")
         assert bench.config == {"slot": "basic"}
         assert bench.document.flow.connections["basic"].type == "basic"
         assert bench.field("slot").login.slot == "basic"
 
+    @pytest.mark.slow
     def test_a_variant_takes_a_login_of_its_own_type(self, make_bench: MakeBench) -> None:
         bench = make_bench({"auth": {"type": "bearer"}})
         combo = bench.field("auth").rows()["connection"].field.combo
         assert [combo.itemData(i) for i in range(combo.count())] == ["crm", None, None]
 
+    @pytest.mark.slow
     def test_a_step_takes_no_secret(self, bench: Bench) -> None:
         field = bench.field("secret")
         type_into(field.input, "hunter2")
@@ -473,6 +510,7 @@ class TestConnections:
         assert "never kept in a flow" in bench.row("secret").notes()[0]
         assert "hunter2" not in repr(bench.document.flow.to_document())
 
+    @pytest.mark.slow
     def test_a_secret_is_seen_while_the_eye_is_held(self, bench: Bench) -> None:
         field = bench.field("secret")
         assert field.input.echoMode() == field.input.EchoMode.Password

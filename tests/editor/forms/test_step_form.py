@@ -31,6 +31,7 @@ class TestHeader:
         assert header.title.text() == "Map to invoice"
         assert header.subtitle.text() == "Transform · Everything"
 
+    @pytest.mark.slow
     def test_f2_renames_and_undo_takes_the_name_back(self, bench: Bench) -> None:
         title = bench.form.header.title
         QTest.keyClick(bench.form, Qt.Key.Key_F2)
@@ -44,6 +45,7 @@ class TestHeader:
         assert bench.document.flow.steps["s"].name is None
         assert title.text() == "s"
 
+    @pytest.mark.slow
     def test_a_double_click_does_too_and_escape_gives_up(self, bench: Bench) -> None:
         title = bench.form.header.title
         double_click(title)
@@ -53,6 +55,7 @@ class TestHeader:
         assert title.isReadOnly()
         assert bench.document.flow.title_of("s") == "s"
 
+    @pytest.mark.slow
     def test_the_menu_disables_the_step(self, bench: Bench) -> None:
         seen: list[QMenu] = []
         bench.form.menu_wanted.connect(seen.append)
@@ -73,6 +76,7 @@ class TestErrorsAndRetry:
         replace_in(rows["attempts"].field.input, "1")
         assert bench.document.flow.steps["s"].retry is None  # one try is the default
 
+    @pytest.mark.slow
     def test_kinds_of_error_are_a_list(self, bench: Bench) -> None:
         bench.form.show_tab(1)
         field = bench.form.retry.rows["on"].field
@@ -80,12 +84,14 @@ class TestErrorsAndRetry:
         type_into(field.rows()[0].field.input, "Timeout")
         assert bench.document.flow.steps["s"].retry == {"on": ["Timeout"]}
 
+    @pytest.mark.slow
     def test_it_says_where_a_failure_goes(self, bench: Bench) -> None:
         assert "ends the run as failed" in bench.form.retry._route.text
         bench.document.apply(AddStep("alert", "everything@1", {}, "Tell the team"))
         bench.document.apply(AddWire(Wire.parse("s:error -> alert")))
         assert bench.form.retry._route.text == "What fails goes on to Tell the team."
 
+    @pytest.mark.slow
     def test_a_wrong_policy_is_told_there(self, make_bench: MakeBench) -> None:
         flow = Flow("f", "F", steps={"s": Step("everything@1", retry={"attempts": 0})})
         bench = make_bench(flow=flow)
@@ -93,6 +99,7 @@ class TestErrorsAndRetry:
         bench.form.show_problems([problem])
         assert bench.form.retry.rows["attempts"].notes() == ["Retry.attempts does not fit."]
 
+    @pytest.mark.slow
     def test_the_note(self, bench: Bench) -> None:
         bench.form.show_tab(2)
         type_into(bench.form.note.field.input, "Ask Ana\nfirst")
@@ -109,10 +116,12 @@ class TestSections:
         assert section.is_open
         assert bench.form.rows["extra"].isVisibleTo(bench.form)  # made by opening it
 
+    @pytest.mark.slow
     def test_a_group_in_which_something_is_set_stands_open(self, make_bench: MakeBench) -> None:
         assert make_bench({"condition": "a"}).form._sections["Rules"].is_open
         assert not make_bench().form._sections["Rules"].is_open
 
+    @pytest.mark.slow
     def test_a_closed_section_shows_that_something_in_it_is_wrong(self, make_bench: MakeBench) -> None:
         bench = make_bench({"extra": "x"})
         section = bench.form._sections["Advanced"]
@@ -142,6 +151,7 @@ class TestProblems:
         assert notes_under(bench, "words") == []
         assert bench.form.leftover() == ["Component is old.", "There is no setting 'z'."]
 
+    @pytest.mark.slow
     def test_a_required_field_turns_red_only_when_it_was_left(self, bench: Bench) -> None:
         problem = Problem("Needed is empty", remedy="fill it in", step="s", path=("steps", "s", "config", "needed"))
         bench.form.show_problems([problem])
@@ -152,11 +162,13 @@ class TestProblems:
         assert row.notes() == ["Needed is empty. Fill it in."]
         assert row.field.inner.frame.invalid
 
+    @pytest.mark.slow
     def test_somebody_who_tried_to_run_is_told_at_once(self, bench: Bench) -> None:
         bench.form.show_problems([Problem("Needed is empty", step="s", path=("steps", "s", "config", "needed"))])
         bench.form.reveal_problems()
         assert bench.form.rows["needed"].notes() == ["Needed is empty."]
 
+    @pytest.mark.slow
     def test_the_cursor_goes_to_the_field_of_a_problem(self, make_bench: MakeBench) -> None:
         bench = make_bench({"cases": [{"port": str(n), "when": "x"} for n in range(4)]})
         bench.form.focus_field("cases.3.port")
@@ -165,6 +177,7 @@ class TestProblems:
         assert focused is cases.rows()[3].row_at(("port",)).field.inner.input
         assert cases.cards()[3].is_open
 
+    @pytest.mark.slow
     def test_a_failure_explains_itself_above_the_fields(self, bench: Bench, qtbot: QtBot) -> None:
         bench.form.show_failure(
             Failure(
@@ -195,6 +208,7 @@ class TestAround:
         assert bench.document.undo_stack.count() == 0
         assert bench.config == config
 
+    @pytest.mark.slow
     def test_what_is_not_finished_goes_to_the_step_it_was_typed_in(self, make_bench: MakeBench) -> None:
         flow = Flow("f", "F", steps={key: Step("everything@1", {"tags": ["a", "b"]}) for key in ("s", "t")})
         bench = make_bench(flow=flow)
@@ -206,6 +220,7 @@ class TestAround:
         assert bench.document.flow.steps["s"].config == {"tags": ["b"]}
         assert bench.document.flow.steps["t"].config == {"tags": ["a", "b"]}
 
+    @pytest.mark.slow
     def test_a_step_that_is_gone_is_not_shown(self, make_bench: MakeBench) -> None:
         bench = make_bench({"tags": ["a"]})
         line = bench.field("tags").rows()[0].field.inner.input
@@ -220,12 +235,14 @@ class TestAround:
         bench.form.show_step("s")
         assert bench.config == {"tags": ["a"]}
 
+    @pytest.mark.slow
     def test_another_id_shows_the_same_step(self, make_bench: MakeBench) -> None:
         bench = make_bench({"needed": "x"})
         bench.document.apply(RenameStep("s", "other"))
         bench.form.show_step("other")
         assert bench.field("needed").input.text() == "x"
 
+    @pytest.mark.slow
     def test_a_component_that_is_not_installed_shows_its_json(self, make_bench: MakeBench) -> None:
         bench = make_bench(flow=Flow("f", "F", steps={"s": Step("acme.crm@2", {"a": 1})}))
         assert bench.form.header.subtitle.text() == "Not installed · acme.crm@2"
@@ -237,6 +254,7 @@ class TestAround:
         QTest.keyClicks(input_, '{"a": 2}')
         assert bench.config == {"a": 2}
 
+    @pytest.mark.slow
     def test_a_whole_session_is_undone_step_by_step(self, bench: Bench) -> None:
         states = [dict(bench.config)]
         for name, text in (("words", "a"), ("maybe", "b"), ("greeting", "c")):
@@ -251,6 +269,7 @@ class TestAround:
             bench.document.undo_stack.redo()
             assert bench.config == state
 
+    @pytest.mark.slow
     def test_tab_goes_through_the_fields_in_their_order(self, bench: Bench) -> None:
         order: list[str] = []
         bench.field("words").input.setFocus()
@@ -269,6 +288,7 @@ class TestAround:
         assert order[:10] == names[:10]
         assert len(order) > 12
 
+    @pytest.mark.slow
     def test_a_refused_edit_leaves_the_form_as_the_document_is(self, bench: Bench) -> None:
         assert not bench.document.apply(SetConfig("gone", ("a",), 1))
         assert bench.config == {}
@@ -283,6 +303,7 @@ class TestMakingAVariable:
         }
         assert offered == {"words": True, "condition": False, "greeting": False, "maybe": False}
 
+    @pytest.mark.slow
     def test_it_replaces_the_value_and_keeps_it_as_default_in_one_step(self, make_bench: MakeBench) -> None:
         bench = make_bench({"needed": "https://shop.example"})
         row = bench.row("needed")
@@ -301,6 +322,7 @@ class TestMakingAVariable:
         assert "shop_2" not in bench.document.flow.variables
         settle()
 
+    @pytest.mark.slow
     def test_it_is_offered_for_all_equal_places(self, make_bench: MakeBench) -> None:
         bench = make_bench(
             {
@@ -322,6 +344,7 @@ class TestMakingAVariable:
             "code": "DE",
         }
 
+    @pytest.mark.slow
     def test_types_are_guessed(self, bench: Bench) -> None:
         spec = bench.form.rows["words"].spec
         guessed = {
@@ -337,6 +360,7 @@ class TestMakingAVariable:
         ]
         assert type_of(bench.form.rows["few"].spec, "a") == "choice"
 
+    @pytest.mark.slow
     def test_a_part_of_a_value_can_be_one(self, make_bench: MakeBench) -> None:
         bench = make_bench({"headers": {"Accept": "text/csv"}, "cases": [{"port": "big"}]})
         row = bench.row("cases").row_at((0, "port"))
@@ -345,6 +369,7 @@ class TestMakingAVariable:
         assert bench.form.path_of(bench.form.note) is None
         assert any("variable" in action.text() for action in row.menu().actions())
 
+    @pytest.mark.slow
     def test_what_is_computed_or_secret_is_no_literal(self, bench: Bench) -> None:
         spec = {spec.name: spec for spec in bench.registry.spec("everything@1").fields}
         assert literal_of(spec["secret"], "x") is ABSENT

@@ -83,6 +83,7 @@ class TestTestValues:
         assert sheet.document.flow is before
         assert sheet.document.undo_stack.count() == 0
 
+    @pytest.mark.slow
     def test_the_default_is_no_test_value(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         assert sheet.value("low").input.placeholderText() == "100"
@@ -90,6 +91,7 @@ class TestTestValues:
         replace_in(sheet.value("low").input, "100")
         assert sheet.workspace.values == {}
 
+    @pytest.mark.slow
     def test_a_demo_address_is_one_and_half_an_address_is_told(self, make_sheet: MakeSheet, qtbot: QtBot) -> None:
         sheet = make_sheet()
         row = sheet.form.variables[0].value_row
@@ -115,6 +117,7 @@ class TestTestValues:
             (Variable("colour-of-the-sky"), '"blue"', "blue"),
         ],
     )
+    @pytest.mark.slow
     def test_each_type_has_its_widget(
         self, make_sheet: MakeSheet, variable: Variable, typed: str, value: object
     ) -> None:
@@ -122,6 +125,7 @@ class TestTestValues:
         type_into(sheet.value("x").input, typed)
         assert sheet.workspace.values == {"x": value}
 
+    @pytest.mark.slow
     def test_choices_switches_and_lists(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet(
             with_variables(c=Variable("choice", options=["de", "fr"]), b=Variable("boolean"), l=Variable("list"))
@@ -133,6 +137,7 @@ class TestTestValues:
         type_into(sheet.value("l").rows()[0].field.input, "a")
         assert sheet.workspace.values == {"c": "fr", "b": True, "l": ["a"]}
 
+    @pytest.mark.slow
     def test_a_missing_value_gets_the_cursor(self, make_sheet: MakeSheet) -> None:
         flow = with_variables(
             a=Variable("text"), b=Variable("url", required=True), c=Variable("text", required=True, default="x")
@@ -145,6 +150,7 @@ class TestTestValues:
         assert sheet.form.missing() == []
         assert not sheet.form.focus_value("gone")
 
+    @pytest.mark.slow
     def test_a_value_set_elsewhere_is_shown(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         sheet.workspace.set_value("shop", "https://a.b")
@@ -167,6 +173,7 @@ class TestDefinitions:
         assert sheet.document.flow.variables == {"shop": Variable("text", title="Shop address")}
         assert card.section.header.text() == "$vars.shop"
 
+    @pytest.mark.slow
     def test_another_type_keeps_what_fits(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet(with_variables(a=Variable("integer", default=5), b=Variable("text", default="x")))
         sheet.workspace.set_value("b", "y")
@@ -177,6 +184,7 @@ class TestDefinitions:
         assert sheet.document.flow.variables == {"a": Variable("number", default=5), "b": Variable("number")}
         assert sheet.workspace.values == {}
 
+    @pytest.mark.slow
     def test_hint_required_and_default(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet(with_variables(a=Variable("text")))
         card = sheet.card("a")
@@ -189,6 +197,7 @@ class TestDefinitions:
             sheet.document.undo_stack.undo()
         assert sheet.document.flow.variables["a"] == Variable("text")
 
+    @pytest.mark.slow
     def test_a_name_that_is_taken_or_no_name_is_told(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         card = sheet.card("shop")
@@ -199,6 +208,7 @@ class TestDefinitions:
         assert card.name_field.input.text() == "shop"
         assert list(sheet.document.flow.variables) == ["shop", "low"]
 
+    @pytest.mark.slow
     def test_a_new_name_is_followed_everywhere(self, registry: Registry) -> None:
         flow = Flow(
             "f",
@@ -231,6 +241,7 @@ class TestDefinitions:
         assert readers_of_variable(flow, registry, "low") == ["s"]
         assert readers_of_variable(renamed, registry, "shop") == []
 
+    @pytest.mark.slow
     def test_a_test_value_goes_along_with_the_name(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         sheet.workspace.set_value("shop", "demo:a")
@@ -240,6 +251,7 @@ class TestDefinitions:
         assert sheet.workspace.values == {"store": "demo:a"}
         assert sheet.document.undo_stack.count() == 1
 
+    @pytest.mark.slow
     def test_a_variable_is_removed_and_comes_back(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         card = sheet.card("shop")
@@ -249,6 +261,7 @@ class TestDefinitions:
         sheet.document.undo_stack.undo()
         assert [card.name for card in sheet.form.variables] == ["shop", "low"]
 
+    @pytest.mark.slow
     def test_a_field_that_an_undo_takes_away_writes_nothing(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet(with_variables())
         sheet.form.add_variable()
@@ -260,6 +273,7 @@ class TestDefinitions:
         sheet.document.apply(SetVariable("x", Variable("text")))
         sheet.document.apply(RemoveVariable("x"))
 
+    @pytest.mark.slow
     def test_the_flow_has_name_description_and_label(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         title = sheet.form.header.title
@@ -271,6 +285,7 @@ class TestDefinitions:
         flow = sheet.document.flow
         assert (flow.name, flow.description, flow.label) == ("Nightly stock", "Counts", "{{ id }}")
 
+    @pytest.mark.slow
     def test_a_trigger_is_one_click_away(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         button = sheet.form._triggers.itemAt(0).widget()
@@ -310,6 +325,7 @@ class TestLogins:
         assert "hunter2" not in json.dumps(sheet.document.flow.to_document())
         assert all("hunter2" not in sheet.document.undo_stack.text(i) for i in range(sheet.document.undo_stack.count()))
 
+    @pytest.mark.slow
     def test_without_a_key_ring_it_says_that_they_last_for_this_session(self, make_sheet: MakeSheet) -> None:
         def none() -> Secrets:
             raise SecretStoreError("There is no key ring; set FLOWSTUDIO_SECRET_KEY.")
@@ -321,6 +337,7 @@ class TestLogins:
         assert sheet.workspace.login("crm", ["token"]) == {"token": "t0ken"}
         assert "this session only" in crm.login.notes()[0]
 
+    @pytest.mark.slow
     def test_a_connection_is_added_typed_named_and_removed(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         QTest.mouseClick(sheet.form.add_connection_button, PRESSED)
@@ -338,6 +355,7 @@ class TestLogins:
         QTest.mouseClick(card.remove_button, PRESSED)
         assert list(sheet.document.flow.connections) == ["crm", "mail"]
 
+    @pytest.mark.slow
     def test_a_new_name_is_followed_by_the_steps(self, registry: Registry) -> None:
         flow = one_step({"slot": "crm", "auth": {"type": "bearer", "connection": "crm"}, "words": "crm"})
         renamed = rename_slot_everywhere(flow, registry, "crm", "shop").apply(flow)
@@ -348,6 +366,7 @@ class TestLogins:
             "words": "crm",
         }
 
+    @pytest.mark.slow
     def test_a_login_field_gets_the_cursor(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet()
         assert sheet.form.focus_value("mail.password")
@@ -355,6 +374,7 @@ class TestLogins:
         assert mail.login is not None
         assert QApplication.focusWidget() is mail.login.rows["password"].field.input
 
+    @pytest.mark.slow
     def test_an_unknown_type_of_connection_says_what_to_do(self, make_sheet: MakeSheet) -> None:
         sheet = make_sheet(Flow("f", "F", connections={"x": Slot("acme.login")}))
         [card] = sheet.form.slots

@@ -102,6 +102,7 @@ def test_an_empty_payload_has_no_lines_and_asks_for_none(
     assert stored.entries == 0
 
 
+@pytest.mark.slow
 def test_a_million_items_fold_into_ranges_without_being_fetched(
     qtbot: QtBot, stored: StoredPayloads, source: PayloadSource, million: list[Any]
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_million_items_fold_into_ranges_without_being_fetched(
     assert model.index(199, 0, innermost).data(Role.PATH) == ("items", 999_999)
 
 
+@pytest.mark.slow
 def test_the_view_of_a_million_items_asks_for_what_is_seen(
     qtbot: QtBot, stored: StoredPayloads, source: PayloadSource, themes: Themes, million: list[Any]
 ) -> None:
