@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal
 
 from flowstudio.components.bodies import BodyError, bytes_of, is_binary, json_bytes
 from flowstudio.components.captions import caption
 from flowstudio.components.charsets import encoded, encoding_fault
 from flowstudio.components.delimited import checked
-from flowstudio.components.files import located, write
+from flowstudio.components.files import has_content, located, write
 from flowstudio.components.piecewise import reading
 from flowstudio.sdk import (
     MISSING,
@@ -133,14 +136,17 @@ class FileWrite(Component):
 
         checked(encoding_fault("encoding", config.encoding))
         place = located(config.path, context.folder)
+        # A byte order mark stands at the beginning of a file, not where something is added to it.
+        begun = config.mode == "append" and has_content(place)
+        encoding = _unmarked(config.encoding) if begun else config.encoding
         request: dict[str, Json] = {"path": config.path, "mode": config.mode}
         stopped = threading.Event()
         content: Iterable[bytes]
         if isinstance(config.content, Stream):
             request["content"] = config.content.source.to_json()
-            content = _until(stopped, _pieces(config.content, config.encoding, config.newline))
+            content = _until(stopped, _pieces(config.content, encoding, config.newline))
         else:
-            body = _body(config)
+            body = _body(config, encoding)
             request |= {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
             content = [body]
 
@@ -162,13 +168,13 @@ def _until(stopped: threading.Event, content: Iterator[bytes]) -> Iterator[bytes
         yield piece
 
 
-def _body(config: FileWrite.Config) -> bytes:
+def _body(config: FileWrite.Config, encoding: str) -> bytes:
     value = config.content
     end = "\n" if config.newline else ""
     if value is MISSING:
         return end.encode()
     if isinstance(value, str):
-        return encoded(value + end, config.encoding, "The content")
+        return encoded(value + end, encoding, "The content")
     try:
         body = bytes_of(value) if is_binary(value) else json_bytes(value)
     except BodyError as error:
@@ -184,8 +190,8 @@ def _pieces(stream: Stream, encoding: str, newline: bool) -> Iterator[bytes]:
         if stream.kind == "bytes":
             yield from found
         elif stream.kind == "text":
-            # Only the first piece has a mark: an encoder that knows what went before writes no second one.
-            yield from _encoded(found, encoding)
+            yield from _encoded(chain(found, ["\n"]) if newline else found, encoding)
+            return
         else:
             yield from _listed(found)
     if newline:
@@ -193,6 +199,7 @@ def _pieces(stream: Stream, encoding: str, newline: bool) -> Iterator[bytes]:
 
 
 def _encoded(found: Iterable[str], encoding: str) -> Iterator[bytes]:
+    """Pieces of text as bytes; only the first one has a byte order mark, where the encoding has one."""
     name = encoding
     for place, piece in enumerate(found):
         body = encoded(piece, name, "The content")
@@ -203,9 +210,6 @@ def _encoded(found: Iterable[str], encoding: str) -> Iterator[bytes]:
 
 def _unmarked(encoding: str) -> str:
     """The encoding that goes on where this one has begun with its byte order mark."""
-    import codecs
-    import sys
-
     little = sys.byteorder == "little"
     return {
         "utf-8-sig": "utf-8",

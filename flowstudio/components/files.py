@@ -91,6 +91,14 @@ def _changed(path: str) -> StepError:
     )
 
 
+def has_content(place: Path) -> bool:
+    """Whether there is a file with anything in it; what cannot be looked at is said when it is written."""
+    try:
+        return place.stat().st_size > 0
+    except (OSError, ValueError):
+        return False
+
+
 def write(place: Path, path: str, content: Iterable[bytes], mode: str, *, folders: bool) -> int:
     """Writes a file, and gives the number of bytes written. `mode` is replace, append or create.
 
