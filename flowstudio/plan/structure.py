@@ -278,7 +278,9 @@ def shared_steps(
         if len(ends) > 1 or any(crowds(wire) for wire in ends):
             crowded.add(loop)
             crowded.update(step for step in range(count) if body >> step & 1 or structure.reaches[loop] >> step & 1)
-    return frozenset(step for step in crowded if _arrivals(step, structure, shapes, leaving, splits, several, many) > 1)
+    shared = {step for step in crowded if _arrivals(step, structure, shapes, leaving, splits, several, many) > 1}
+    # An aggregate emits as often as its split is entered.
+    return frozenset(shared | {collect for collect, split in splits.items() if split in shared})
 
 
 def _arrivals(
