@@ -48,7 +48,8 @@ class CsvWrite(Component):
 
     Texts are written as they are, numbers exactly, true and false as words, null and nothing as an empty field, objects
     and lists as JSON. Fields with a delimiter, a quotation mark or a line break in them are quoted. A field that is only
-    an empty text and one that is null look the same; NaN fails the step.
+    an empty text and one that is null look the same; NaN fails the step. A text that
+    begins with = is written as it is, and spreadsheets take it for a formula.
 
     Rows that come piece by piece leave piece by piece, whatever their number; without columns they are read twice.
     Columns with expressions read them whole.
@@ -231,7 +232,9 @@ def _written(config: CsvWrite.Config, table: Callable[[], Iterable[Json]], conte
                 type="NoRows",
                 retryable=False,
             )
-        yield writer.row([_field(value, place, names, column) for column, value in enumerate(found)])
+        yield writer.row(
+            [value if type(value) is str else _field(value, place, names, column) for column, value in enumerate(found)]
+        )
 
 
 def _union(table: Iterable[Json]) -> list[str]:

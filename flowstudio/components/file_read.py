@@ -41,6 +41,9 @@ class FileRead(Component):
     As `json` the value in it is put out: numbers are exact, NaN is refused, of a key that stands twice the last one
     counts. As `binary` its bytes are put out in Base64, as after a download.
 
+    A path may lead anywhere that the host may read, also by `..`: what a sender gives is checked before it becomes part
+    of one.
+
     A file that is changed while a run reads it fails the step. Pipes and devices are not read. The file is closed when it
     was read to the end, and when the run ends or is stopped before.
     """

@@ -42,7 +42,8 @@ class FileWrite(Component):
     the file is touched.
 
     `replace` is all or nothing: readers see the old file or the new one, never a half. `append` adds to the file, or
-    makes it. `create` fails if the file is there. A relative path begins in the folder of the flow's file.
+    makes it. `create` fails if the file is there. A relative path begins in the folder of the flow's file. A path may lead anywhere
+    that the host may write, also by `..`: what a sender gives is checked before it becomes part of one.
 
     A text or list that comes piece by piece is written so, whatever its size, as long as Content is the payload itself.
     """

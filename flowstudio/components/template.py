@@ -44,7 +44,7 @@ class Template(Component):
 
         text: LongText = setting(
             title="Text",
-            description="The text. Values are written in {{ }}; \\\\{{ stands for the braces themselves.",
+            description="The text. Values are written in {{ }}; \\{{ stands for the braces themselves.",
             placeholder="Dear {{ name }}, your order {{ number }} is on its way.",
         )
         content_type: str = setting(

@@ -21,6 +21,7 @@ from flowstudio.components.paths import Path, kind_of, written
 from flowstudio.sdk import StepError
 
 Json = Any
+_Child = tuple[str, Json]
 
 MAX_DEPTH: Final = 256
 """How deep elements may nest: what libxml2 allows, and less than half of the depth that a payload may have."""
@@ -69,8 +70,19 @@ class Reading:
     keep_white_space: bool = False
 
 
-def to_json(root: Any, reading: Reading) -> dict[str, Json]:
-    """The JSON of a parsed document: of its root element, and of what stands before and after it."""
+@dataclass(slots=True)
+class _Document:
+    """A document while it is read: `declarations` is how many of namespaces can still come, at most."""
+
+    reading: Reading
+    declarations: int
+
+
+def to_json(root: Any, reading: Reading, declarations: int) -> dict[str, Json]:
+    """The JSON of a parsed document: of its root element, and of what stands before and after it.
+
+    `declarations` is how many namespaces are declared in it, at most: looking for them is a third of the work.
+    """
     document: dict[str, Json] = {}
     before = []
     sibling = root.getprevious()
@@ -84,65 +96,81 @@ def to_json(root: Any, reading: Reading) -> dict[str, Json]:
         sibling = sibling.getnext()
     children = [_beside(each) for each in reversed(before)]
     scope = {"xml": _XML}
-    name, value = _element(root, reading, (), scope, False)
-    children.append((name, value))
+    children.append(_element(root, _Document(reading, declarations), (), scope, False))
     children += [_beside(each) for each in after]
     _group(document, children, reading.lists, ())
     return document
 
 
-def _beside(node: Any) -> tuple[str, Json]:
+def _beside(node: Any) -> _Child:
     """A comment or processing instruction."""
     target = getattr(node, "target", None)
     return (COMMENT, node.text or "") if target is None else (f"?{target}", node.text or "")
 
 
-def _element(element: Any, reading: Reading, path: Path, scope: Mapping[str, str], preserved: bool) -> tuple[str, Json]:
+def _element(element: Any, document: _Document, path: Path, scope: Mapping[str, str], preserved: bool) -> _Child:
     """The name and value of an element; `scope` are the prefixes that are declared around it."""
-    declared = {prefix or "": uri or "" for prefix, uri in element.nsmap.items()}
+    reading = document.reading
     made: dict[str, Json] = {}
-    inner = scope
-    new = {prefix: uri for prefix, uri in declared.items() if scope.get(prefix, "") != uri}
-    if new or reading.prefixes:
-        inner = dict(scope)
-        for prefix, uri in new.items():
-            _declare(made, inner, prefix, uri, reading)
+    inner = dict(scope) if reading.prefixes else scope
+    # Where prefixes are given, a declaration that is left out looks new on every element inside: then all are looked at.
+    if document.declarations > 0 or reading.prefixes:
+        found = ((prefix or "", uri or "") for prefix, uri in element.nsmap.items())
+        new = [(prefix, uri) for prefix, uri in found if scope.get(prefix, "") != uri]
+        if new:
+            document.declarations -= len(new)
+            inner = dict(scope)
+            for prefix, uri in new:
+                _declare(made, inner, prefix, uri, reading)
     name = _qualified(element.tag, element.prefix, made, inner, reading)
-    attributes: dict[str, Json] = {}
-    for key, value in element.attrib.items():
-        attributes["@" + (key if key[0] != "{" else _attribute(element, key, made, inner, reading))] = value
-    made.update(attributes)
+    attributes = element.attrib
+    if attributes:
+        made.update(
+            [
+                ("@" + (key if key[0] != "{" else _attribute(element, key, made, inner, reading)), value)
+                for key, value in attributes.items()
+            ]
+        )
+        space = made.get("@xml:space")
+        preserved = space == "preserve" or (preserved and space != "default")
+    inside = list(element)
+    if not inside:
+        text = element.text or ""
+        if not made:
+            return name, text
+        if text:
+            made[TEXT] = text
+        return name, made
     path = (*path, name)
-    space = attributes.get("@xml:space")
-    preserved = space == "preserve" or (preserved and space != "default")
-    children = list(_children(element, reading, path, inner, preserved))
-    if not made and all(key == TEXT for key, _ in children):
-        return name, "".join(value for _, value in children)
-    _group(made, children, reading.lists, path)
+    _group(made, _children(element, inside, document, path, inner, preserved), reading.lists, path)
     return name, made
 
 
 def _children(
-    element: Any, reading: Reading, path: Path, scope: Mapping[str, str], preserved: bool
-) -> Iterator[tuple[str, Json]]:
-    """What an element holds, in order: texts, elements, comments and processing instructions by their keys."""
-    keep = preserved or reading.keep_white_space
-    if not keep:
-        texts = [element.text, *(child.tail for child in element)]
-        # White space around elements is layout; beside other text, or alone, it is text.
-        keep = len(texts) == 1 or any(text and text.strip(_BLANK) for text in texts)
-    if element.text and keep:
-        yield TEXT, element.text
-    for child in element:
+    element: Any, inside: list[Any], document: _Document, path: Path, scope: Mapping[str, str], preserved: bool
+) -> list[_Child]:
+    """What an element with others in it holds, in order: texts, elements, comments and instructions by their keys."""
+    # White space around elements is layout; beside other text it is text.
+    keep = preserved or document.reading.keep_white_space or _has_text(element, inside)
+    children: list[_Child] = [(TEXT, element.text)] if keep and element.text else []
+    for child in inside:
         if isinstance(child.tag, str):
-            yield _element(child, reading, path, scope, preserved)
+            children.append(_element(child, document, path, scope, preserved))
         else:
-            yield _beside(child)
-        if child.tail and keep:
-            yield TEXT, child.tail
+            children.append(_beside(child))
+        if keep and child.tail:
+            children.append((TEXT, child.tail))
+    return children
 
 
-def _group(made: dict[str, Json], children: list[tuple[str, Json]], lists: frozenset[Path], path: Path) -> None:
+def _has_text(element: Any, inside: list[Any]) -> bool:
+    text = element.text
+    if text and text.strip(_BLANK):
+        return True
+    return any((text := child.tail) and text.strip(_BLANK) for child in inside)
+
+
+def _group(made: dict[str, Json], children: list[_Child], lists: frozenset[Path], path: Path) -> None:
     """Puts children under their keys, in lists where a key comes several times, and their order where it is lost."""
     grouped: dict[str, list[Json]] = {}
     for key, value in children:

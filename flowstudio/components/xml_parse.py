@@ -157,7 +157,8 @@ class XmlParse(Component):
             config.white_space,
         )
         try:
-            return to_json(_root(_source(payload), config.comments), reading)
+            source = _source(payload)
+            return to_json(_root(source, config.comments), reading, source.count(b"xmlns"))
         except RecursionError:
             raise _too_deep() from None
 

@@ -440,6 +440,7 @@ def test_rows_that_come_piece_by_piece_leave_so() -> None:
     refusal(lambda: write(Source("text", ["a"]).stream))
 
 
+@pytest.mark.slow
 @given(rows=st.lists(st.dictionaries(st.text(max_size=4), json_values, max_size=4), max_size=4))
 def test_any_objects_are_written_or_refused(rows: list[Json]) -> None:
     failure = kind_of_failure(lambda: write(rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -456,6 +457,24 @@ def test_what_is_written_is_read_again(value: Json, tmp_path_factory: pytest.Tem
     form = "text" if isinstance(value, str) else "json"
     again = read(folder, path="again", format=form)
     assert again == (value.removeprefix("\ufeff") if isinstance(value, str) else value)
+
+
+@given(
+    body=st.binary(max_size=40) | st.text(st.sampled_from('{}[]",:0123-+.eEtrufalsn\\ '), max_size=30).map(str.encode)
+)
+def test_any_bytes_are_read_or_refused(body: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "any").write_bytes(body)
+    for form in ("text", "json"):
+        try:
+            value = read(folder, path="any", format=form)
+        except StepError:
+            continue
+        if form == "text":
+            assert value == body.decode().removeprefix("\ufeff")
+        else:
+            assert value == json.loads(body.decode("utf-8-sig"), parse_constant=lambda name: pytest.fail(name))
+    assert read(folder, path="any", format="binary")["size"] == len(body)
 
 
 def test_nothing_is_opened_that_is_not_closed(tmp_path: Path) -> None:

@@ -198,6 +198,14 @@ def test_a_namespace_has_the_prefix_that_is_given(document: str) -> None:
     assert expanded == [(e.tag, sorted(e.attrib.items())) for e in etree.fromstring(document.encode()).iter()]
 
 
+def test_prefixes_can_change_places() -> None:
+    document = '<p:a xmlns:p="urn:u" xmlns:q="urn:v"><q:b/><q:b/><p:c/><x:d xmlns:x="urn:x"/></p:a>'
+    again = write(parse(document, namespaces={"q": "urn:u", "p": "urn:v"}), declaration=False)
+    assert again.startswith("<q:a ")
+    tags = [element.tag for element in etree.fromstring(document).iter()]
+    assert [element.tag for element in etree.fromstring(again).iter()] == tags
+
+
 def test_a_prefix_can_be_taken_away_and_never_given_to_two() -> None:
     assert parse('<x:a xmlns:x="urn:x"/>', namespaces={"": "urn:x"})["a"]["@xmlns"] == "urn:x"
     error = refusal(lambda: parse('<s:a xmlns:s="urn:other"/>', namespaces={"s": "urn:x"}))
@@ -371,6 +379,7 @@ def _attribute(text: str) -> str:
     return '"' + _escaped(text).replace('"', "&quot;") + '"'
 
 
+@pytest.mark.slow
 @given(document=elements())
 def test_any_document_comes_through(document: str) -> None:
     exact = parse(document, white_space=True, comments=True)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from flowstudio.editor.theme import is_icon
 from flowstudio.errors import StepError
 from flowstudio.plan.settings import compile_config
-from flowstudio.sdk import Example, Sleep, Stop, Wait
+from flowstudio.sdk import Example, Sleep, Stop, Stream, StreamSource, Wait
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import FieldSpec, Spec
 from tests.conformance.configs import configs, half_filled, json_values, wrong_values
@@ -206,6 +206,43 @@ def test_a_payload_is_never_changed(spec: Spec, data: st.DataObject) -> None:
     with suppress(StepError):
         perform(spec.component, example.config, payload, answers=example.answers)
     assert payload == before
+
+
+STREAMED = [
+    (spec, example)
+    for spec, example in EXAMPLES
+    if spec.component.reads_streams({**spec.defaults, **example.config}) and isinstance(example.payload, (str, list))
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "example"), STREAMED, ids=[f"{spec.key}: {example.title}" for spec, example in STREAMED]
+)
+def test_piece_by_piece_it_does_the_same(spec: Spec, example: Example) -> None:
+    opened = closed = 0
+
+    def reading() -> Iterator[Json]:
+        nonlocal opened, closed
+        opened += 1
+        try:
+            yield from example.payload
+        finally:
+            closed += 1
+
+    stream = Stream("text" if isinstance(example.payload, str) else "items", StreamSource("toy@1"), reading)
+    if example.error is not None:
+        with pytest.raises(StepError):
+            perform(spec.component, example.config, stream)
+        assert opened == closed
+        return
+    done = perform(spec.component, example.config, stream, files=example.files)
+    assert done.payload == example.output
+    assert opened == closed > 0
+    if isinstance(done.result, Stream):
+        source = StreamSource.from_json(json.loads(json.dumps(done.result.source.to_json())))
+        assert source.component == spec.name
+        assert source.over == stream.source
+        assert spec.component.reopened(source.options, stream).whole() == done.payload
 
 
 @every_component
