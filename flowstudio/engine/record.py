@@ -15,6 +15,7 @@ from flowstudio.trace.events import (
     Failure,
     ItemsRead,
     Logged,
+    MessageEdited,
     RunFinished,
     RunStarted,
     SignalReceived,
@@ -108,6 +109,8 @@ class Redacting:
             return replace(event, payload=self.payload(event.payload), meta=self.meta(event.meta))
         if isinstance(event, CallEnded):
             return replace(event, payload=[self.payload(payload) for payload in event.payload])
+        if isinstance(event, MessageEdited):
+            return replace(event, payload=self.payload(event.payload))
         if isinstance(event, SignalReceived):
             return replace(event, data=self.payload(event.data))
         if isinstance(event, ItemsRead):

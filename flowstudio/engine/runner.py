@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from flowstudio.engine.bound import BoundPlan
+from flowstudio.engine.gate import Gate
 from flowstudio.engine.record import Journal, Recorder, Redacting
 from flowstudio.engine.segment import Segment
 from flowstudio.engine.visit import Visit, failure_of
@@ -127,6 +128,7 @@ class Runner:
         state: RunState | None = None,
         recorders: Sequence[Recorder] = (),
         journal: Journal | None = None,
+        gate: Gate | None = None,
         test: bool = False,
         attempt: int = 1,
         now: Callable[[], float] = time.time,
@@ -139,7 +141,8 @@ class Runner:
         self._trigger = trigger
         self._message = message
         self._recorders = tuple(recorders)
-        self._watched = any(getattr(recorder, "every_visit", True) for recorder in recorders)
+        self._gate = gate
+        self._watched = gate is not None or any(getattr(recorder, "every_visit", True) for recorder in recorders)
         self._journal = journal
         self._test = test
         self._attempt = attempt
@@ -172,6 +175,10 @@ class Runner:
     def signal(self, name: str, data: Json = None) -> None:
         """Lets the messages go on that wait for this signal; kept for the first that will where none waits."""
         self._ask(SignalReceived(self.id, self._now(), name, data))
+
+    def poke(self) -> None:
+        """Has the gate asked again about what it did not let."""
+        self._poked.set()
 
     def answer_to(self, reply: asyncio.Future[VisitFinished | None]) -> None:
         """Has the flow's first answer put there, or None when the run ends without one."""
@@ -224,6 +231,8 @@ class Runner:
             if self.state.over and not self._asked:
                 return
             if not moved:
+                if self._gate is not None:
+                    self._gate.rests(self.state)
                 await self._wait()
                 since = time.perf_counter()
             elif time.perf_counter() - since > 0.02:
@@ -240,6 +249,8 @@ class Runner:
         for token in ready(self.state):
             if token.number not in self.state.tokens:
                 continue  # an event of this round took it away
+            if self._gate is not None and not self._gate.lets(token, self.state):
+                continue
             moved = True
             await self._start(token)
             if self.state.failing or self._cancelled or self._asked:
@@ -298,7 +309,18 @@ class Runner:
         payload = token.message.payload
         await self._happened(VisitStarted(self.id, at, step.id, where, number, token.number, payload, state=remembered))
         visit = Visit(
-            self.bound, self.state, token, step, where, number, at, self._tell, self._now, self._sleep, remembered
+            self.bound,
+            self.state,
+            token,
+            step,
+            where,
+            number,
+            at,
+            self._tell,
+            self._now,
+            self._sleep,
+            remembered,
+            self._gate,
         )
         plain = step.synchronous and step.timeout is None and step.retry.attempts == 1
         if plain and (step.spec.pure or step.stateful):
@@ -447,6 +469,8 @@ class Runner:
             self._reply.set_result(event)
 
     def _tell(self, event: Event) -> None:
+        if self._gate is not None:
+            self._gate.took(event, self.state)
         if not self._recorders or isinstance(event, SegmentFinished):
             return  # a segment is made where nobody wants to be told of its visits
         shown = self._redacting.event(event)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowstudio.engine.bound import BoundFlow, BoundPlan, Scopes
+from flowstudio.engine.gate import UNANSWERED, Gate
 from flowstudio.errors import ConnectionFailedError, StepError, StepTimeoutError
 from flowstudio.expressions.language import VisitClock
 from flowstudio.expressions.nothing import MISSING
@@ -176,10 +177,11 @@ class VisitLog:
 class VisitContext:
     """What `run()` may ask of the engine, for one try of one visit."""
 
-    __slots__ = ("_clock", "_visit", "attempt", "forgotten", "log", "names_of_message", "remembered", "step")
+    __slots__ = ("_clock", "_visit", "attempt", "forgotten", "limit", "log", "names_of_message", "remembered", "step")
 
-    def __init__(self, visit: Visit, names: MessageNames, attempt: int) -> None:
+    def __init__(self, visit: Visit, names: MessageNames, attempt: int, limit: asyncio.Timeout | None = None) -> None:
         self._visit = visit
+        self.limit = limit
         self._clock: VisitClock | None = None
         self.names_of_message = names
         self.attempt = attempt
@@ -233,12 +235,18 @@ class VisitContext:
         shown = _shown_request(request)
         if login is not None:
             request = login.apply(request)
+        stood_in = await self._stands_in("http", shown)
         started, clock = self._visit.now(), time.perf_counter()
+        if stood_in is not UNANSWERED:
+            self._effected("http", shown, _shown_response(stood_in), started, clock, None, replayed=True)
+            return stood_in  # type: ignore[no-any-return]
         try:
             response = await connections.http.send(request, timeout=visit.step.timeout or HTTP_TIMEOUT)
         except StepError as error:
             self._effected("http", shown, None, started, clock, error)
             raise
+        if visit.gate is not None:
+            visit.gate.sent(self.address, "http", shown, response)
         self._effected("http", shown, _shown_response(response), started, clock, None)
         return response
 
@@ -248,17 +256,47 @@ class VisitContext:
 
     async def effect(self, kind: str, request: Json, perform: Callable[[], Awaitable[Json]]) -> Json:
         """Does something that leaves the process."""
+        stood_in = await self._stands_in(kind, request)
         started, clock = self._visit.now(), time.perf_counter()
+        if stood_in is not UNANSWERED:
+            self._effected(kind, request, stood_in, started, clock, None, replayed=True)
+            return stood_in
         try:
             answer = await self._visit.bound.connections.effect(self.address, kind, request, perform)
         except Exception as error:
             self._effected(kind, request, None, started, clock, error)
             raise
+        if self._visit.gate is not None:
+            self._visit.gate.sent(self.address, kind, request, answer)
         self._effected(kind, request, answer, started, clock, None)
         return answer
 
+    async def _stands_in(self, kind: str, request: Json) -> Any:
+        """What stands in for an effect; while somebody thinks about it, the visit's time stands still."""
+        visit = self._visit
+        if visit.gate is None:
+            return UNANSWERED
+        limit, loop = self.limit, asyncio.get_running_loop()
+        ends = None if limit is None else limit.when()
+        left = None if ends is None else ends - loop.time()
+        if limit is not None:
+            limit.reschedule(None)
+        try:
+            return await visit.gate.answer(self.address, kind, request)
+        finally:
+            if limit is not None and left is not None:
+                limit.reschedule(loop.time() + left)
+
     def _effected(
-        self, kind: str, request: Json, answer: Json, started: float, clock: float, error: Exception | None
+        self,
+        kind: str,
+        request: Json,
+        answer: Json,
+        started: float,
+        clock: float,
+        error: Exception | None,
+        *,
+        replayed: bool = False,
     ) -> None:
         visit = self._visit
         failure = None if error is None else failure_of(error, visit.step, visit.address, self.attempt)
@@ -276,6 +314,7 @@ class VisitContext:
                 self.attempt,
                 duration,
                 failure,
+                replayed,
             )
         )
 
@@ -295,6 +334,7 @@ class Visit:
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     remembered: Json = None
+    gate: Gate | None = None
 
     def seed(self) -> int:
         """The seed of all chance in this visit: of run and address, so that a replay sees the same."""
@@ -324,8 +364,8 @@ class Visit:
         while True:
             attempt += 1
             try:
-                async with asyncio.timeout(self.step.timeout):
-                    result, context = self._begin(attempt)
+                async with asyncio.timeout(self.step.timeout) as limit:
+                    result, context = self._begin(attempt, limit)
                     if inspect.isawaitable(result):
                         result = await result
                 return self._finished(result, context, attempt, begun)
@@ -350,13 +390,13 @@ class Visit:
             )
             await self.sleep(wait)
 
-    def _begin(self, attempt: int) -> tuple[Any, VisitContext | None]:
+    def _begin(self, attempt: int, limit: asyncio.Timeout | None = None) -> tuple[Any, VisitContext | None]:
         step, message, bag = self.step, self.token.message, self.token.bag
         if step.disabled:
             return To((step.spec.component.passes_by(step.config.values),)), None
         flow = self.bound.within(self.state, self.state.bags[bag].call)
         names = MessageNames(flow, self.state, message, bag, self.remembered, step.reads_steps)
-        context = VisitContext(self, names, attempt)
+        context = VisitContext(self, names, attempt, limit)
         payload = message.payload
         if isinstance(payload, Stream) and not step.component.reads_streams(step.config.values):
             # An aggregate stands behind the stream that its scope read and has no use for it a second time; one that

@@ -23,6 +23,7 @@ from flowstudio.trace.events import (
     Failure,
     ItemsMade,
     ItemsRead,
+    MessageEdited,
     RunCancelled,
     RunFinished,
     RunPaused,
@@ -350,7 +351,14 @@ def _read(draft: Draft, event: ItemsRead) -> None:
     draft.settle(entry.bag)
 
 
+def _edited(draft: Draft, event: MessageEdited) -> None:
+    token = draft.tokens[event.token]
+    before = token.message
+    draft.staged(token, message=Message(event.payload, before.meta, before.lineage, before.error))
+
+
 _WORK: dict[type, Any] = {
+    MessageEdited: _edited,
     VisitFinished: _finished,
     VisitFailed: _failed,
     WaitEnded: _woken,

@@ -238,6 +238,18 @@ class Effected(Event):
     attempt: int = 1
     duration_ms: float = 0.0
     error: Failure | None = None
+    replayed: bool = False
+    """Nothing was sent: a recorded or given answer stood in."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited(Event):
+    """Somebody changed the payload of a message that waits at a step."""
+
+    step: str
+    address: str
+    token: int
+    payload: Json = None
 
 
 @dataclass(frozen=True, slots=True)

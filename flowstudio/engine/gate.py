@@ -1,0 +1,35 @@
+"""What may hold a run up: it is asked before each visit and each effect, and told of every event as it was."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from flowstudio.plan.state import RunState, Token
+from flowstudio.trace.events import Event
+
+Json = Any
+
+
+class Gate(Protocol):
+    """Watches one run from within. Asked and told in the runner's loop: quick, and never raising."""
+
+    def lets(self, token: Token, state: RunState) -> bool:
+        """Whether the visit of a token may start now; if not, it is asked again after the next event or `Runner.poke`."""
+
+    def took(self, event: Event, state: RunState) -> None:
+        """An event took effect, nothing in it masked; `state` is the state after it."""
+
+    def rests(self, state: RunState) -> None:
+        """Nothing can go on at this moment: what could start was not let, or waits for something outside."""
+
+    async def answer(self, address: str, kind: str, request: Json) -> Any:
+        """What stands in for the answer to an effect; UNANSWERED lets it be performed. May wait as long as it likes."""
+
+    def sent(self, address: str, kind: str, request: Json, answer: Any) -> None:
+        """An effect was performed: `answer` is the Response of a request, JSON of any other effect."""
+
+
+UNANSWERED: Final = object()
+"""Nothing stands in for this effect."""
+
+__all__ = ["UNANSWERED", "Gate"]
