@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import re
@@ -51,6 +52,13 @@ _FLOW_KEYS: Final = (
 _STEP_KEYS: Final = ("component", "name", "config", "retry", "timeout", "disabled", "note")
 _VARIABLE_KEYS: Final = ("type", "title", "hint", "required", "default", "options")
 _SLOT_KEYS: Final = ("type", "title", "hint", "required")
+# The longer marks come first: that of UTF-32 begins with that of UTF-16.
+_WIDE: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 T = TypeVar("T")
 
 ID_RULE: Final = "an id begins with a small letter, then small letters, digits, - and _"
@@ -446,5 +454,14 @@ def read_sample(flow_path: str | os.PathLike[str], trigger: str | None = None) -
 
 
 def read_payload(path: str | os.PathLike[str]) -> Json:
-    """The payload in a file: as `read_json`, except that of a key that stands twice the last value counts."""
-    return decode(read_bytes(path), str(path), repeated_keys=True)
+    """The payload in a file: as `read_json`, except that of a key that stands twice the last value counts.
+
+    UTF-16 and UTF-32 are read where the file begins with their mark, as the body of a request is.
+    """
+    data = read_bytes(path)
+    for mark, encoding in _WIDE:
+        if data.startswith(mark):
+            with contextlib.suppress(UnicodeDecodeError):  # then it is no text, which `decode` says
+                data = data.decode(encoding).encode()
+            break
+    return decode(data, str(path), repeated_keys=True)

@@ -104,6 +104,39 @@ def test_every_door_takes_json_and_nothing_else(path: Path) -> None:
         assert all(why and "Traceback" not in why for _, why in met.values())
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[123.456e-789]",
+        b"[-1e+9999]",
+        b'{"\\uDFAA":0}',
+        b"[1]\x00",
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf[2]",
+        b'["\xed\xa0\x80"]',
+        b'["\xc0\xaf"]',
+        b"[" * 500 + b"]" * 500,
+        b'[{"":' * 50_000,
+        b"[" + b"1" * 4300 + b"]",
+        b"[" + b"1" * 4301 + b"]",
+        '["é"]'.encode("utf-16"),
+        '\ufeff["é"]'.encode("utf-16-be"),
+        '["é"]'.encode("utf-32"),
+        '["é"]'.encode("utf-16-le"),
+        '["é"]'.encode("utf-16-be"),
+        b"\xff\xfe[\x00\x00",
+    ],
+    ids=lambda body: repr(body[:24]),
+)
+def test_what_is_left_open_is_the_same_at_every_door(body: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "body.json"
+    path.write_bytes(body)
+    met = {name: outcome(door, path) for name, door in DOORS.items()}
+    assert len({came_in for came_in, _ in met.values()}) == 1, met
+    if met["step"][0]:
+        assert len({value for _, value in met.values()}) == 1, met
+
+
 @pytest.mark.parametrize("read", [read_flow, read_template], ids=["flow", "template"])
 @pytest.mark.parametrize("path", PARSING, ids=lambda path: path.stem[:60])
 def test_nothing_of_it_is_a_flow_or_a_template(path: Path, read: Callable[[Path], Any]) -> None:
