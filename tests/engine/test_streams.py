@@ -58,7 +58,7 @@ def test_limit_cuts_first_then_batch_groups() -> None:
 
 def test_no_more_is_read_than_there_is_room_for() -> None:
     drawn = flow(
-        "s=start -> n=numbers -> each=flowing -> slow=slow -> g=gather", n={"count": 10_000}, each={"parallel": 2}
+        "s=start -> n=numbers -> each=flowing -> slow=slow -> g=gather", n={"count": 2_500}, each={"parallel": 2}
     )
 
     async def whole() -> tuple[list[int], Result]:
@@ -77,7 +77,7 @@ def test_no_more_is_read_than_there_is_room_for() -> None:
 
     read, result = asyncio.run(whole())
     assert read == [1000]
-    assert outputs(result) == [list(range(10_000))]
+    assert outputs(result) == [list(range(2_500))]
 
 
 @pytest.mark.parametrize("watched", [False, True])
