@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from flowstudio.engine.bound import BoundPlan
-from flowstudio.engine.gate import Gate
+from flowstudio.engine.gate import Gate, Pin
 from flowstudio.engine.record import Journal, Recorder, Redacting
 from flowstudio.engine.segment import Segment
 from flowstudio.engine.visit import Visit, failure_of
@@ -29,6 +29,7 @@ from flowstudio.trace.events import (
     Failure,
     ItemsRead,
     Logged,
+    MessageEdited,
     RunCancelled,
     RunFinished,
     RunPaused,
@@ -146,7 +147,7 @@ class Runner:
         self._journal = journal
         self._test = test
         self._attempt = attempt
-        self._now = now
+        self.now = now
         self._sleep = sleep
         self._reply: asyncio.Future[VisitFinished | None] | None = None
         self._redacting = Redacting(bound.redactor)
@@ -155,7 +156,7 @@ class Runner:
         self._readings: dict[str, Iterator[Json]] = {}
         self._broken: dict[str, Failure] = {}
         """Streams that broke off behind items that have still to be told."""
-        self._asked: list[RunPaused | RunResumed | SignalReceived] = []
+        self._asked: list[RunPaused | RunResumed | SignalReceived | MessageEdited] = []
         self._cancelled = False
         self._poked = asyncio.Event()
 
@@ -166,15 +167,15 @@ class Runner:
 
     def pause(self) -> None:
         """Starts no new visit until `resume`; those under way come to their end."""
-        self._ask(RunPaused(self.id, self._now()))
+        self.ask(RunPaused(self.id, self.now()))
 
     def resume(self) -> None:
         """Goes on after a pause."""
-        self._ask(RunResumed(self.id, self._now()))
+        self.ask(RunResumed(self.id, self.now()))
 
     def signal(self, name: str, data: Json = None) -> None:
         """Lets the messages go on that wait for this signal; kept for the first that will where none waits."""
-        self._ask(SignalReceived(self.id, self._now(), name, data))
+        self.ask(SignalReceived(self.id, self.now(), name, data))
 
     def poke(self) -> None:
         """Has the gate asked again about what it did not let."""
@@ -189,12 +190,12 @@ class Runner:
         begun = time.perf_counter()
         message = self._message
         if self.state.run:
-            await self._happened(RunResumed(self.id, self._now()))
+            await self._happened(RunResumed(self.id, self.now()))
         else:
             await self._happened(
                 RunStarted(
                     self.id,
-                    self._now(),
+                    self.now(),
                     self._trigger,
                     message.payload,
                     message.meta,
@@ -211,13 +212,12 @@ class Runner:
         status: RunStatus = "cancelled" if state.cancelled else "failed" if state.failing else "succeeded"
         duration = (time.perf_counter() - begun) * 1000
         await self._happened(
-            RunFinished(
-                self.id, self._now(), status, state.outputs, state.filtered, state.visits, duration, state.error
-            )
+            RunFinished(self.id, self.now(), status, state.outputs, state.filtered, state.visits, duration, state.error)
         )
         return self._result(status, duration)
 
-    def _ask(self, event: RunPaused | RunResumed | SignalReceived) -> None:
+    def ask(self, event: RunPaused | RunResumed | SignalReceived | MessageEdited) -> None:
+        """Has an event happen that comes from outside."""
         self._asked.append(event)
         self._poked.set()
 
@@ -239,7 +239,7 @@ class Runner:
                 # Steps that compute never wait: let a stop, a webhook and other runs have their turn.
                 await asyncio.sleep(0)
                 since = time.perf_counter()
-        await self._happened(RunCancelled(self.id, self._now()))
+        await self._happened(RunCancelled(self.id, self.now()))
 
     async def _step(self) -> bool:
         """Does what can be done at once; whether there was anything."""
@@ -280,7 +280,7 @@ class Runner:
             return False
         if not self._busy_with_steps():
             return False
-        made = Segment(self.bound, state, self._now(), self._tell, self._read, self._now).make()
+        made = Segment(self.bound, state, self.now(), self.tell, self._read, self.now).make()
         if made is None:
             return False
         await self._happened(*made)
@@ -304,10 +304,14 @@ class Runner:
         # A visit that is made again after a crash or a failure is the same visit.
         number = 0 if intake else token.visit or self.state.visits + 1
         where = address(self._plan, token)
-        at = self._now()
+        at = self.now()
         remembered = self.bound.memory.read() if step.stateful else None
         payload = token.message.payload
         await self._happened(VisitStarted(self.id, at, step.id, where, number, token.number, payload, state=remembered))
+        pin = self._gate.pinned(token, self.state) if self._gate is not None else None
+        if pin is not None:
+            await self._happened(self._pinned(pin, token, step, where, number))
+            return
         visit = Visit(
             self.bound,
             self.state,
@@ -316,8 +320,8 @@ class Runner:
             where,
             number,
             at,
-            self._tell,
-            self._now,
+            self.tell,
+            self.now,
             self._sleep,
             remembered,
             self._gate,
@@ -327,6 +331,17 @@ class Runner:
             await self._happened(visit.make_now())
         else:
             self._under_way[asyncio.ensure_future(visit.make())] = token
+
+    def _pinned(self, pin: Pin, token: Token, step: PlanStep, where: str, number: int) -> VisitFinished | VisitFailed:
+        """The visit for which a pin stands in."""
+        at = self.now()
+        if pin.error is not None:
+            return VisitFailed(self.id, at, step.id, where, number, token.number, pin.error)
+        ports = (pin.port,) if pin.port in step.outs else ()
+        details = {"pinned": True}
+        return VisitFinished(
+            self.id, at, step.id, where, number, token.number, "to", ports, pin.payload, pin.meta, details=details
+        )
 
     def _read(self, key: str, entry: Entry) -> ItemsRead:
         """The next items of a split's stream."""
@@ -353,8 +368,8 @@ class Runner:
         if ended or broken is not None:
             self._readings.pop(key, None)
         if broken is not None:
-            return ItemsRead(self.id, self._now(), step.id, key, error=broken)
-        return ItemsRead(self.id, self._now(), step.id, key, tuple(items), ended)
+            return ItemsRead(self.id, self.now(), step.id, key, error=broken)
+        return ItemsRead(self.id, self.now(), step.id, key, tuple(items), ended)
 
     async def _ended(self, task: asyncio.Task[Event]) -> None:
         token = self._under_way.pop(task, None)
@@ -394,14 +409,14 @@ class Runner:
         return woken
 
     async def _alarm(self, token: Token) -> Event:
-        await self._sleep(max(0.0, (token.until or 0.0) - self._now()))
+        await self._sleep(max(0.0, (token.until or 0.0) - self.now()))
         return self._awake(token, "timeout" if token.stage == "waiting" else "out", {})
 
     def _awake(self, token: Token, port: str, meta: Mapping[str, Json]) -> WaitEnded:
         step = self._plan.steps[token.step]
         where = address(self._plan, token)
         payload = token.message.payload
-        return WaitEnded(self.id, self._now(), step.id, where, token.visit, token.number, port, payload, meta)
+        return WaitEnded(self.id, self.now(), step.id, where, token.visit, token.number, port, payload, meta)
 
     def _return(self, token: Token) -> CallEnded | VisitFailed:
         """How a called flow ended."""
@@ -422,8 +437,8 @@ class Runner:
                 error = failure_of(raised, step, where, 1)
         if error is not None:
             failure = replace(error, step=step.id)
-            return VisitFailed(self.id, self._now(), step.id, where, token.visit, token.number, failure)
-        return CallEnded(self.id, self._now(), step.id, where, token.visit, token.number, payloads)
+            return VisitFailed(self.id, self.now(), step.id, where, token.visit, token.number, failure)
+        return CallEnded(self.id, self.now(), step.id, where, token.visit, token.number, payloads)
 
     async def _break_off(self) -> None:
         tasks = [*self._under_way, *self._resting.values()]
@@ -454,7 +469,7 @@ class Runner:
                     answered = answered or part.outcome == "reply"
         elif isinstance(event, RunFinished) and self._reply is not None and not self._reply.done():
             self._reply.set_result(None)
-        self._tell(event)
+        self.tell(event)
 
     def _took_effect(self, event: VisitFinished, answered: bool) -> None:
         details = event.details
@@ -464,11 +479,12 @@ class Runner:
             return
         if answered:
             message = "Whoever waits for this run has been answered already; this answer goes nowhere"
-            self._tell(Logged(self.id, event.at, event.step, event.address, event.visit, "warning", message))
+            self.tell(Logged(self.id, event.at, event.step, event.address, event.visit, "warning", message))
         elif self._reply is not None and not self._reply.done():
             self._reply.set_result(event)
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Tells the recorders of an event that changes nothing, such as a line of the log."""
         if self._gate is not None:
             self._gate.took(event, self.state)
         if not self._recorders or isinstance(event, SegmentFinished):

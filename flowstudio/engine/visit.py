@@ -282,7 +282,7 @@ class VisitContext:
         if limit is not None:
             limit.reschedule(None)
         try:
-            return await visit.gate.answer(self.address, kind, request)
+            return await visit.gate.stand_in(self.address, kind, request)
         finally:
             if limit is not None and left is not None:
                 limit.reschedule(loop.time() + left)

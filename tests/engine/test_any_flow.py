@@ -401,8 +401,9 @@ def test_the_books_balance(block: Any) -> None:
         assert set(made) == set(ended) == set(range(1, result.state.next_token))
     told = Counter(event.outcome for event in lines.of(VisitFinished))
     assert result.filtered == told["drop"]
-    assert result.state.joined == told["value"] + Join.taken
-    assert result.state.stopped == 0 or not steady(block)
+    if steady(block):
+        assert result.state.joined == told["value"] + Join.taken
+        assert result.state.stopped == 0
 
 
 @given(any_block)
