@@ -16,6 +16,7 @@ from flowstudio.flow.model import Flow, Slot, Step, Variable, Wire
 from flowstudio.plan.compile import compile_flow
 from flowstudio.runtime.webserver import Incoming, Outgoing, WebServer
 from flowstudio.sdk.registry import Registry
+from flowstudio.testing import Bench
 from flowstudio.trace.events import Event
 
 REGISTRY = Registry.from_entry_points()
@@ -106,29 +107,12 @@ def test_on_the_error_route_the_payload_is_what_the_step_was_given() -> None:
 
 
 def test_a_server_that_hangs_is_given_up() -> None:
-    async def work() -> None:
-        async def never(incoming: Incoming) -> Outgoing:
-            await asyncio.Event().wait()
-            raise AssertionError
-
-        server = WebServer(never)
-        address = await server.start()
-        flow = Flow(
-            "push",
-            "Push",
-            {"start": Step("manual@1"), "push": Step("http@1", {"url": address.url}, timeout=0.2)},
-            (Wire("start", "push"),),
-        )
-        bound = BoundPlan(compile_flow(flow, REGISTRY), Values(), REGISTRY)
-        try:
-            result = await run_flow(bound, None, None)
-        finally:
-            await bound.close()
-            await server.stop(0)
-        assert result.error is not None
-        assert result.error.type == "Timeout"
-
-    asyncio.run(work())
+    bench = Bench()
+    bench.http.on("GET", "https://a.test/").hang()
+    done = bench.run_component("http@1", {"url": "https://a.test/"}, timeout=20)
+    assert done.error is not None
+    assert done.error.type == "Timeout"
+    assert done.seconds == pytest.approx(20, abs=0.01)
 
 
 @pytest.mark.parametrize(

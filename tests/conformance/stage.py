@@ -6,7 +6,6 @@ import asyncio
 import atexit
 import inspect
 import itertools
-import json
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -39,6 +38,7 @@ from flowstudio.sdk import (
 )
 from flowstudio.sdk.spec import derive
 from flowstudio.sdk.stream import grouped
+from flowstudio.testing.http import response_of
 
 Json = Any
 
@@ -136,15 +136,6 @@ def lay(folder: Path, files: Mapping[str, str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="")
-
-
-def response_of(answer: Answer) -> Response:
-    """What the other system says in an example, on the wire."""
-    content = b"" if answer.body is None else answer.body
-    if not isinstance(content, bytes):
-        kind = answer.headers.get("Content-Type", "application/json")
-        content = json.dumps(content).encode() if "json" in kind else str(content).encode()
-    return Response(answer.status, headers=dict(answer.headers), content=content)
 
 
 def compiled(component: type[Component], config: Mapping[str, Json]) -> CompiledConfig:

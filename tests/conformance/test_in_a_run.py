@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowstudio.engine.bound import BoundPlan, Values
-from flowstudio.engine.connections import Connections
+from flowstudio.engine.connections import Outside
 from flowstudio.engine.memory import ProcessMemory
 from flowstudio.engine.runner import Result, Runner, starting_step
 from flowstudio.flow.called import CalledFlow, nowhere
@@ -19,7 +19,8 @@ from flowstudio.plan.compile import compile_flow
 from flowstudio.sdk import Example, Message, Sleep, Wait
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import Spec
-from tests.conformance.stage import NOW, lay, response_of
+from flowstudio.testing.http import response_of
+from tests.conformance.stage import NOW, lay
 
 REGISTRY = Registry.from_entry_points()
 EXAMPLES = [(spec, example) for spec in REGISTRY.specs() for example in spec.component.examples]
@@ -79,13 +80,10 @@ def leaving(spec: Spec, example: Example) -> list[tuple[str, str, Any]]:
 @pytest.mark.parametrize(
     ("spec", "example"), EXAMPLES, ids=[f"{spec.key}: {example.title}" for spec, example in EXAMPLES]
 )
-def test_an_example_does_in_a_run_what_it_says(
-    spec: Spec, example: Example, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_example_does_in_a_run_what_it_says(spec: Spec, example: Example, tmp_path: Path) -> None:
     lay(tmp_path, example.files)
     transport = Answering(example)
     client = HttpClient(transport=transport)
-    monkeypatch.setattr(Connections, "http", property(lambda self: client))
     memory = ProcessMemory(example.state)
     rested: list[float] = []
 
@@ -94,7 +92,7 @@ def test_an_example_does_in_a_run_what_it_says(
 
     async def work() -> Result:
         plan = compile_flow(flow_of(spec, example), REGISTRY, echo)
-        bound = BoundPlan(plan, Values(folder=tmp_path, memory=memory), REGISTRY)
+        bound = BoundPlan(plan, Values(folder=tmp_path, memory=memory), REGISTRY, Outside(client))
         message = Message(example.payload)
         runner = Runner(bound, starting_step(plan, None), message, now=lambda: NOW, sleep=rest)
         if isinstance(example.waits, Wait):
