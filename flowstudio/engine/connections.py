@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Json = Any
 
-Perform = Callable[[], Awaitable[Json]]
-
 
 @dataclass(frozen=True, slots=True)
 class Outside:
@@ -30,8 +28,6 @@ class Outside:
     """Sends all requests, and is closed by whoever made it; None: a client of the instance's own."""
     clients: Mapping[str, Any] = field(default_factory=dict)
     """What `context.opened()` gives, by slot, instead of what the slot's login opens."""
-    effect: Callable[[str, str, Json, Perform], Awaitable[Json]] | None = None
-    """Asked with address, kind, request and `perform` instead of performing an effect."""
 
 
 class Connections:
@@ -86,12 +82,6 @@ class Connections:
                     raise StepError(f"the connection {slot} has no login; set one up and run again", type="NoLogin")
                 self._clients[slot] = await login.open()
             return self._clients[slot]
-
-    async def effect(self, address: str, kind: str, request: Json, perform: Perform) -> Json:
-        """Performs an effect, or has what stands for the world outside answer it."""
-        if self._outside.effect is not None:
-            return await self._outside.effect(address, kind, request, perform)
-        return await perform()
 
     async def close(self) -> None:
         """Closes all that was opened; the first error is raised after everything was tried."""

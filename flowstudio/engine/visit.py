@@ -262,7 +262,7 @@ class VisitContext:
             self._effected(kind, request, stood_in, started, clock, None, replayed=True)
             return stood_in
         try:
-            answer = await self._visit.bound.connections.effect(self.address, kind, request, perform)
+            answer = await perform()
         except Exception as error:
             self._effected(kind, request, None, started, clock, error)
             raise

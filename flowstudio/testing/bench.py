@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from flowstudio.engine.bound import BoundPlan, Values
 from flowstudio.engine.connections import Outside
+from flowstudio.engine.gate import UNANSWERED, Pin
 from flowstudio.engine.memory import ProcessMemory
 from flowstudio.engine.runner import Result, Runner, starting_step
 from flowstudio.errors import BindError, InvalidInputError, Problem
@@ -21,6 +22,8 @@ from flowstudio.flow.model import Flow
 from flowstudio.flow.values import is_demo
 from flowstudio.httpclient import HttpClient
 from flowstudio.plan.compile import compile_flow
+from flowstudio.plan.plan import Plan
+from flowstudio.plan.state import RunState, Token
 from flowstudio.sdk.component import Component
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.registry import Registry
@@ -118,6 +121,8 @@ class Bench:
 
     def on_effect(self, kind: str, answer: Json | Callable[[Json], Json]) -> None:
         """Has effects of this kind answered (by a function: of their request) instead of performed."""
+        if kind == "http":
+            raise ValueError("Requests are answered by stubs: bench.http.on(METHOD, URL).respond(...)")
         self._effects[kind] = answer if callable(answer) else lambda request: answer
 
     def replay(self, trace: Trace) -> None:
@@ -132,17 +137,18 @@ class Bench:
         trigger: str | None = None,
         meta: Mapping[str, Json] | None = None,
         signals: Sequence[Signal] = (),
+        pins: Mapping[str, Json] | None = None,
         called: Mapping[str, FlowLike] | None = None,
     ) -> RunRecord:
         """Runs a flow once, from its trigger with this payload, and tells how it went; no real time passes.
 
         A run that fails is a record with status `failed`. InvalidInputError (CompileError, BindError, FileError): the
         flow may not run, or the bench's values do not fit it. AssertionError: it sent what nothing answers, or waits
-        for what never comes. `called` are the flows that it calls, by the name in the call; a flow from a file also finds
+        for what never comes. `pins` are outputs by step that stand in for its visits. `called` are the flows that it calls, by the name in the call; a flow from a file also finds
         those beside it.
         """
         _not_in_a_loop("run_flow")
-        run = _Run(self, *_read(flow, called or {}))
+        run = _Run(self, *_read(flow, called or {}), pins or {})
         return run.made(payload, trigger, meta or {}, signals)
 
     async def run_flow_async(
@@ -153,11 +159,12 @@ class Bench:
         trigger: str | None = None,
         meta: Mapping[str, Json] | None = None,
         signals: Sequence[Signal] = (),
+        pins: Mapping[str, Json] | None = None,
         called: Mapping[str, FlowLike] | None = None,
     ) -> RunRecord:
         """The same from within an event loop: the run has a loop of its own, in another thread."""
         return await asyncio.to_thread(
-            self.run_flow, flow, payload, trigger=trigger, meta=meta, signals=signals, called=called
+            self.run_flow, flow, payload, trigger=trigger, meta=meta, signals=signals, pins=pins, called=called
         )
 
     def run_component(
@@ -194,7 +201,7 @@ class Bench:
             timeout=timeout,
             registry=self.registry,
         )
-        record = _Run(self, flow, _echo, None).made(payload, None, meta or {}, signals)
+        record = _Run(self, flow, _echo, None, {}).made(payload, None, meta or {}, signals)
         visits = record.visits_of(STEP)
         failed = next((visit for visit in visits if visit.status == "failed"), None)
         visit = failed or visits[0]
@@ -277,11 +284,58 @@ class _Events(list[Event]):
         self.append(event)
 
 
+class _World:
+    """Stands in for steps that are pinned and for effects that are answered."""
+
+    def __init__(
+        self, bench: Bench, plan: Plan, pins: Mapping[str, Pin], unexpected: Callable[[AssertionError], None]
+    ) -> None:
+        self._bench = bench
+        self._plan = plan
+        self._pins = pins
+        self._unexpected = unexpected
+
+    def lets(self, token: Token, state: RunState) -> bool:
+        """Every visit may start."""
+        return True
+
+    def took(self, event: Event, state: RunState) -> None:
+        """Events are recorded elsewhere."""
+
+    def pinned(self, token: Token, state: RunState) -> Pin | None:
+        """What the test pinned."""
+        return self._pins.get(self._plan.steps[token.step].id)
+
+    def rests(self, state: RunState) -> None:
+        """Whoever waits is told by the clock."""
+
+    async def stand_in(self, address: str, kind: str, request: Json) -> Any:
+        """The answer of the test or of the recording; requests get theirs at the other end of the HTTP client."""
+        bench = self._bench
+        answer = bench._effects.get(kind)
+        try:
+            if answer is not None:
+                return answer(request)
+            if kind == "http" or bench._recording.empty:
+                return UNANSWERED
+            found = bench._recording.answer_to_effect(address, kind, request)
+            if found is not None:
+                return found[0]
+            raise UnexpectedEffectError(f"{address} did what is not in the recording: {kind} {request!r}")
+        except AssertionError as error:
+            self._unexpected(error)
+            raise
+
+    def sent(self, address: str, kind: str, request: Json, answer: Any) -> None:
+        """Effects are recorded elsewhere."""
+
+
 class _Run:
     """One run on a bench."""
 
-    def __init__(self, bench: Bench, flow: Flow, called: Called, folder: Path | None) -> None:
+    def __init__(self, bench: Bench, flow: Flow, called: Called, folder: Path | None, pins: Mapping[str, Json]) -> None:
         self._bench = bench
+        self._pins = {step: Pin(payload) for step, payload in pins.items()}
         self._flow = flow
         self._called = called
         self._folder = bench._folder or folder
@@ -317,9 +371,15 @@ class _Run:
     ) -> Result:
         bench, clock = self._bench, self._bench.clock
         plan = compile_flow(self._flow, bench.registry, self._called)
+        known = {step.id for step in plan.steps}
+        if strangers := sorted(self._pins.keys() - known):
+            raise InvalidInputError(
+                Problem(f"there is no step {step} to pin", remedy=f"name one of {', '.join(sorted(known))}", step=step)
+                for step in strangers
+            )
         transport = StubbedTransport(bench.http, bench._recording, bench._network, self._fail)
         async with HttpClient(transport=transport) as client:
-            outside = Outside(client, bench._clients, self._effect)
+            outside = Outside(client, bench._clients)
             bound = BoundPlan(plan, self._values(), bench.registry, outside)
             try:
                 runner = self._runner = Runner(
@@ -328,6 +388,7 @@ class _Run:
                     Message(payload, meta),
                     run=f"test-{bench._runs}",
                     recorders=(self._events,),
+                    gate=_World(self._bench, plan, self._pins, self._fail),
                     test=True,
                     now=lambda: clock.now,
                     sleep=asyncio.sleep,
@@ -376,20 +437,6 @@ class _Run:
             )
         values = {name: _demo(value) if is_demo(value) else value for name, value in given.values.items()}
         return Values(values, logins, bench._customer, bench._instance, self._folder, bench._memory)
-
-    async def _effect(self, address: str, kind: str, request: Json, perform: Callable[[], Awaitable[Json]]) -> Json:
-        bench = self._bench
-        answer = bench._effects.get(kind)
-        if answer is not None:
-            return answer(request)
-        if bench._recording.empty:
-            return await perform()
-        found = bench._recording.answer_to_effect(address, kind, request)
-        if found is not None:
-            return found[0]
-        error = UnexpectedEffectError(f"{address} did something that is not in the recording: {kind} {request!r}")
-        self._fail(error)
-        raise error
 
     def _fail(self, error: AssertionError) -> None:
         """Ends the run: the test fails, whatever the flow would have made of it."""

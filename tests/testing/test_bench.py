@@ -372,3 +372,25 @@ def test_runs_beside_each_other_do_not_hold_each_other_up() -> None:
     began = time.monotonic()
     assert asyncio.run(at_once()) == [0, 2, 4, 6, 8]
     assert time.monotonic() - began < 60
+
+
+def test_a_pinned_step_is_not_visited() -> None:
+    drawn = flow("start -> push -> map", push={"url": "https://a.test/"}, map={"expression": "[$.id, $steps.push.id]"})
+    bench = Bench()
+    run = bench.run_flow(drawn, {}, pins={"push": {"id": 7}})
+    assert run.output == [7, 7]
+    assert bench.http.requests == []
+    with pytest.raises(InvalidInputError, match="no step pull to pin"):
+        bench.run_flow(drawn, {}, pins={"pull": 1})
+
+
+def test_an_assertion_about_an_effect_fails_the_test() -> None:
+    def wrong(request: Any) -> Any:
+        assert request["to"] == "bob", "not to Bob"
+
+    bench = Bench(clients={"post": Post()})
+    bench.on_effect("mail", wrong)
+    with pytest.raises(AssertionError, match="not to Bob"):
+        bench.run_component(Mail, {"to": "name"}, {"name": "ada"})
+    with pytest.raises(ValueError, match="answered by stubs"):
+        bench.on_effect("http", {})
