@@ -1,4 +1,4 @@
-"""Payloads on disk by the hash of their content: each is kept once, whole, and read in pages."""
+"""Payloads on disk by the hash of their content: each is kept once, large ones in chunks that they share, and read in pages."""
 
 from __future__ import annotations
 
@@ -8,68 +8,86 @@ import sqlite3
 import threading
 import time
 import uuid
-from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import msgspec
 import zstandard
 
 from flowstudio.errors import StoreError
 from flowstudio.expressions.nothing import MISSING
+from flowstudio.stores.chunked import Chunked, ChunkedList, ChunkedObject, chunked
 from flowstudio.stores.locks import FileLock
-from flowstudio.trace.payloads import Json, Ref, canonical, count_of, described, parse, preview, type_of, uncollected
+from flowstudio.stores.pages import page_of
+from flowstudio.trace.canonical import Json, parse, uncollected
+from flowstudio.trace.chunks import Body, Node, Seen, is_tree, named_below, read_chunk, read_node
+from flowstudio.trace.payloads import WHOLE_UP_TO, Ref, described
 
 COMPRESSED_ABOVE: Final = 1024
 """Bytes; smaller bodies gain nothing."""
-REMEMBERED: Final = 512_000_000
+REMEMBERED: Final = 384_000_000
 """About how many bytes of memory hold values and views that were looked at last."""
-LONGEST_VALUE: Final = 10_000
-"""Characters of a string in a page; a longer one is told by its beginning."""
-LONGEST_LINE: Final = 2_000
-"""Characters of a line in the text view; a longer one goes on in the next."""
-COLUMNS_FROM: Final = 1_000
-"""The items whose keys make the columns of a table."""
-MOST_ITEMS: Final = 1_000
-"""Entries in one page, however many are asked for."""
+SEEN: Final = 64_000_000
+"""Canonical bytes of large payloads whose objects are held, so that those a step passes on are not encoded again."""
 KEPT_FOR: Final = 7 * 24 * 3600
 """Seconds that the folder of a session stays after its process has gone."""
+RETAINED_FOR: Final = 30 * 24 * 3600
+"""Seconds that payloads are retained unless somebody says otherwise."""
+RETAINED_BYTES: Final = 2_000_000_000
+"""Bytes of payloads that are retained unless somebody says otherwise."""
+SPARED_FOR: Final = 3600.0
+"""Seconds that a sweep spares what was put, for a run whose record may not name it yet."""
 
-# A page is a message, and quick: its strings share this many characters, and so many entries are walked to measure them
-# (a thousand characters count as one).
-_STRINGS_OF_A_PAGE: Final = 250_000
-_WALKED_FOR_A_PAGE: Final = 40_000
-# What a parsed value takes in memory, for a byte of its canonical form, and an entry of a list made from it.
+# What a parsed value takes in memory, for a byte of its canonical form.
 _EXPANDED: Final = 5
-_ENTRY: Final = 120
-_BLOCK: Final = 100_000
+# Bytes that are written, and hashes that are deleted, in one transaction: others wait as long.
+_WRITTEN_AT_ONCE: Final = 4_000_000
+_DELETED_AT_ONCE: Final = 500
 _SESSION: Final = "session-"
 _OWNER: Final = "owner.lock"
+_SWEEPING: Final = "payloads.lock"
 _DATABASE: Final = "payloads.db"
+_PLAIN, _PACKED, _DROPPED = 0, 1, 2
 _SCHEMA: Final = """
 create table if not exists payloads (
-    hash text primary key, size integer not null, packed integer not null, body blob not null
-)
+    hash text primary key, size integer not null, packed integer not null, body blob not null,
+    at real not null default 0
+);
+create table if not exists chunks (hash text primary key, packed integer not null, body blob not null);
 """
+_MISSING_CHUNKS: Final = "select value from json_each(?) where value not in (select hash from chunks)"
 
 T = TypeVar("T")
-Entry = tuple[str | int, Json]
+
+
+class PayloadDroppedError(KeyError):
+    """A payload was kept once; `reason` says why it no longer is."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: it was dropped ({self.reason})"
 
 
 class PayloadStore:
     """The payloads of one folder, for any number of threads and processes.
 
-    What `put` has returned survives a kill of the process. Nothing here is asynchronous: a page of a payload that is at
-    hand takes less than a millisecond, the first look at one of 100 MB, or `put` of it, about a second.
+    What `put` has returned survives a kill of the process. A payload above 1 MB is a tree of chunks (`trace/chunks`),
+    each kept once, so that one which differs little from another adds little. Nothing here is asynchronous: a page takes
+    milliseconds; `put` of 100 MB, or the first filtered or sorted page of it, about a second.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._remembered = _Remembered(REMEMBERED)
+        self._seen = Seen(SEEN)
         self._owner: FileLock | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,11 +96,13 @@ class PayloadStore:
             raise _unusable(folder, error) from None
         try:
             self._database.execute("pragma busy_timeout=10000")
+            self._database.execute("pragma auto_vacuum=incremental")
             self._database.execute("pragma journal_mode=wal")
             # The system writes it all in time: a kill loses nothing. A power cut may lose the last payloads, which can
             # be computed again.
             self._database.execute("pragma synchronous=off")
-            self._database.execute(_SCHEMA)
+            self._database.executescript(_SCHEMA)
+            self._add_times()
         except sqlite3.Error as error:
             self._database.close()
             raise _unusable(folder, error) from None
@@ -106,20 +126,26 @@ class PayloadStore:
 
     def put(self, payload: Json) -> Ref:
         """Keeps a payload, and gives what stands for it; StoreError when it cannot be kept."""
-        ref, body = described(payload)
-        self._remembered.keep(("value", ref.hash), payload, ref.bytes * _EXPANDED)
-        if self._query("select 1 from payloads where hash = ?", ref.hash) is not None:
-            return ref
-        packed = len(body) > COMPRESSED_ABOVE
-        kept = zstandard.compress(body, 1) if packed else body
+        told = described(payload, self._seen)
+        ref = told.ref
+        if not told.chunks:
+            self._remembered.keep(("value", ref.hash), payload, ref.bytes * _EXPANDED)
         try:
-            with self._lock:
-                self._database.execute(
-                    "insert or ignore into payloads values (?, ?, ?, ?)", (ref.hash, len(body), packed, kept)
-                )
+            if self._is_kept(ref.hash):
+                return ref
+            if told.chunks:
+                self._keep_chunks(told.chunks)
+            row = (ref.hash, ref.bytes, *_packed(told.body), time.time())
+            if not told.chunks:
+                self._keep_row(row)
+                return ref
+            with self._transaction():
+                # A sweep may have taken some of them for nobody's until now.
+                self._write_chunks((name, told.chunks[name]()) for name in self._missing(told.chunks))
+                self._keep_row(row)
         except (sqlite3.Error, OverflowError) as error:
             raise StoreError(
-                f"A payload of {len(body):,} bytes could not be kept in {self.folder} ({error}); make room there"
+                f"A payload of {ref.bytes:,} bytes could not be kept in {self.folder} ({error}); make room there"
             ) from None
         return ref
 
@@ -128,26 +154,18 @@ class PayloadStore:
         known = self._remembered.find(("value", name))
         if known is not MISSING:
             return known
-        row = self._query("select packed, body from payloads where hash = ?", name)
-        if row is None:
-            raise KeyError(name)
+        found = self._look(name)
+        if not isinstance(found, Chunked):
+            return found
         try:
-            body = zstandard.decompress(row[1]) if row[0] else row[1]
-            payload = parse(body)
-        except (zstandard.ZstdError, ValueError):
-            raise StoreError(f"The payload {name} in {self.folder} is damaged; run the flow again") from None
-        return self._remembered.keep(("value", name), payload, len(body) * _EXPANDED)
+            return self._remembered.keep(("value", name), found.whole(), found.node.size * _EXPANDED)
+        except ValueError:
+            raise self._damaged(name) from None
 
     def at(self, name: str, path: Sequence[str | int]) -> Json:
         """What lies at a path of a payload; KeyError where nothing does."""
-        value = self.get(name)
-        for key in path:
-            in_object = isinstance(value, dict) and isinstance(key, str) and key in value
-            in_list = isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value)
-            if not in_object and not in_list:
-                raise KeyError("/".join(map(str, path)))
-            value = value[key]
-        return value
+        value = self._at(name, path)
+        return value.whole() if isinstance(value, Chunked) else value
 
     def page(
         self,
@@ -166,41 +184,242 @@ class PayloadStore:
         to measure; `table` rows `{key, cells: {column: {type, value | preview, count}}}` beside the `columns`; `text`
         the lines `{key, value}` of indented JSON, or of the text itself where a string lies at the path (a line that goes
         on in the next has `continues`). `filter` is JSONata on each item of a list, `sort` is `{"key", "descending"}`;
-        items keep their index as `key`. KeyError where nothing lies there, ExpressionError from the filter.
+        items keep their index as `key`. Of a payload in chunks only those that the page shows are read, unless it is
+        filtered, sorted or shown as text. KeyError where nothing lies there, ExpressionError from the filter.
         """
-        value = self.at(name, path)
-        offset, limit = max(0, offset), min(max(0, limit), MOST_ITEMS)
-        place = (name, tuple(path))
-        page: dict[str, Json] = {"type": type_of(value)}
-        if view == "text":
-            lines = self._derived(("text", place), lambda: _Lines(_text_of(value)))
-            return {**page, "count": len(lines), "items": lines.items(offset, limit)}
-        entries = self._entries(value, place, filter, sort)
-        shown = entries[offset : offset + limit]
-        page["count"] = len(entries)
-        if view == "table":
-            columns = _columns(value)
-            longest = _longest(len(shown) * len(columns))
-            cells = [{column: _cell(inner, longest) for column, inner in _row(item).items()} for _, item in shown]
-            items = [{"key": key, "cells": row} for (key, _), row in zip(shown, cells, strict=True)]
-            return {**page, "columns": columns, "items": items}
-        return {**page, "items": _told_entries(shown)}
 
-    def _entries(
-        self, value: Json, place: tuple[object, ...], condition: str | None, sort: Mapping[str, Json] | None
-    ) -> Sequence[Entry]:
-        if isinstance(value, dict):
-            return self._derived(("entries", place), lambda: _Listed(value.items()))
-        if not isinstance(value, list):
-            return []
-        kept: Sequence[Entry] = _Numbered(value)
-        if condition is not None:
-            kept = self._derived(("kept", place, condition), lambda: _Listed(_kept(value, condition)))
-        if sort is None:
-            return kept
-        column, descending = str(sort.get("key", "")), bool(sort.get("descending"))
-        key = ("sorted", place, condition, column, descending)
-        return self._derived(key, lambda: _Listed(_sorted(kept, column, descending)))
+        def derive(view_of_it: tuple[object, ...], make: Callable[[], Any]) -> Any:
+            return self._derived(("view", name, tuple(path), *view_of_it), make)
+
+        value = self._at(name, path)
+        try:
+            return page_of(value, derive, offset=offset, limit=limit, view=view, condition=filter, sort=sort)
+        except (zstandard.ZstdError, ValueError):
+            raise self._damaged(name) from None
+
+    def size(self) -> int:
+        """The bytes on disk that are in use."""
+        pages, unused, size = (self._query(f"pragma {part}") for part in ("page_count", "freelist_count", "page_size"))
+        assert pages is not None
+        assert unused is not None
+        assert size is not None
+        return int((pages[0] - unused[0]) * size[0])
+
+    def drop(self, names: Iterable[str], reason: str) -> None:
+        """Takes payloads out of the store although a run refers to them; `get` of one and its `Ref` say why from now on.
+
+        Their bytes are free after the next `sweep`.
+        """
+        waiting = iter(names)
+        marker = "update payloads set packed = ?, body = ?, at = ? where hash = ? and packed <> ?"
+        try:
+            while some := list(islice(waiting, _DELETED_AT_ONCE)):
+                rows = [(_DROPPED, reason.encode(), time.time(), name, _DROPPED) for name in some]
+                with self._transaction():
+                    self._database.executemany(marker, rows)
+                for name in some:
+                    self._remembered.forget(("value", name))
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from None
+
+    def marked(self, ref: Ref) -> Ref:
+        """The reference, which says so in `dropped` where the payload is no longer kept."""
+        row = self._query("select packed, body from payloads where hash = ?", ref.hash)
+        if row is not None and row[0] != _DROPPED:
+            return ref
+        return replace(ref, dropped="missing" if row is None else row[1].decode())
+
+    def sweep(self, in_use: Iterable[str], spared_for: float = SPARED_FOR) -> int:
+        """Removes the payloads, and markers of dropped ones, that are not `in_use` (hashes), and the bytes that it frees.
+
+        What was put in the last `spared_for` seconds stays, since the run that did so may still be writing its record.
+        Others may write meanwhile. 0 where another sweep is under way.
+        """
+        lock = FileLock(self.folder / _SWEEPING)
+        if not lock.take():
+            return 0
+        try:
+            before = self.size()
+            self._remove_payloads(frozenset(in_use), time.time() - spared_for)
+            self._remove_chunks()
+            with self._lock:
+                self._database.execute("pragma incremental_vacuum").fetchall()
+            return max(0, before - self.size())
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from None
+        finally:
+            lock.release()
+
+    def node(self, name: str) -> Node:
+        """The node of a tree, by its hash."""
+        known = self._remembered.find(("node", name))
+        if known is not MISSING:
+            found: Node = known
+            return found
+        body = self.lines(name)
+        return self._remembered.keep(("node", name), self._checked(name, lambda: read_node(body)), len(body) * 2)
+
+    def lines(self, name: str) -> bytes:
+        """The bytes of a chunk."""
+        row = self._query("select packed, body from chunks where hash = ?", name)
+        if row is None:
+            raise self._damaged(name)
+        packed, body = row
+        return self._checked(name, lambda: _unpacked(packed, body))
+
+    def entries(self, kind: str, name: str) -> Json:
+        """The entries of a chunk of a list, object or text."""
+        key = ("chunk", kind, name)
+        known = self._remembered.find(key)
+        if known is not MISSING:
+            return known
+        body = self.lines(name)
+        return self._remembered.keep(key, self._checked(name, lambda: read_chunk(kind, body)), len(body) * _EXPANDED)
+
+    def _at(self, name: str, path: Sequence[str | int]) -> Json:
+        known = self._remembered.find(("value", name))
+        value = self._look(name) if known is MISSING else known
+        for key in path:
+            in_object = isinstance(value, dict | ChunkedObject) and isinstance(key, str) and key in value
+            in_list = isinstance(value, list | ChunkedList) and isinstance(key, int) and 0 <= key < len(value)
+            if not in_object and not in_list:
+                raise KeyError("/".join(map(str, path)))
+            value = value[key]
+        return value
+
+    def _look(self, name: str) -> Json:
+        """A payload that is not at hand: whole, or chunked."""
+        known = self._remembered.find(("tree", name))
+        if known is not MISSING:
+            return known
+        row = self._query("select packed, body from payloads where hash = ?", name)
+        if row is None:
+            raise KeyError(name)
+        packed, stored = row
+        if packed == _DROPPED:
+            raise PayloadDroppedError(name, stored.decode())
+        body = self._checked(name, lambda: _unpacked(packed, stored))
+        if is_tree(body):
+            found = chunked(self, self._checked(name, lambda: read_node(body)))
+            return self._remembered.keep(("tree", name), found, len(body) * 2)
+        payload = self._checked(name, lambda: parse(body))
+        return self._remembered.keep(("value", name), payload, len(body) * _EXPANDED)
+
+    def _checked(self, name: str, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except (zstandard.ZstdError, ValueError):
+            raise self._damaged(name) from None
+
+    def _is_kept(self, name: str) -> bool:
+        """Whether a payload is kept, and will be spared by a sweep from now on."""
+        row = self._query("select at, packed from payloads where hash = ?", name)
+        if row is None or row[1] == _DROPPED:
+            return False
+        now = time.time()
+        if row[0] > now - SPARED_FOR / 6:
+            return True
+        with self._lock:
+            spared = self._database.execute(
+                "update payloads set at = ? where hash = ? and packed <> ?", (now, name, _DROPPED)
+            )
+        return spared.rowcount == 1
+
+    def _keep_row(self, row: tuple[object, ...]) -> None:
+        with self._lock:
+            self._database.execute(
+                "insert or replace into payloads (hash, size, packed, body, at) values (?, ?, ?, ?, ?)", row
+            )
+
+    def _keep_chunks(self, chunks: Mapping[str, Body]) -> None:
+        waiting: list[tuple[str, bytes]] = []
+        size = 0
+        for name in self._missing(chunks):
+            waiting.append((name, chunks[name]()))
+            size += len(waiting[-1][1])
+            if size >= _WRITTEN_AT_ONCE:
+                self._write_chunks(waiting)
+                waiting, size = [], 0
+        self._write_chunks(waiting)
+
+    def _missing(self, chunks: Iterable[str]) -> list[str]:
+        with self._lock:
+            rows = self._database.execute(_MISSING_CHUNKS, (json.dumps(list(chunks)),)).fetchall()
+        return [name for (name,) in rows]
+
+    def _write_chunks(self, bodies: Iterable[tuple[str, bytes]]) -> None:
+        rows = [(name, *_packed(body)) for name, body in bodies]
+        if rows:
+            with self._transaction():
+                self._database.executemany("insert or ignore into chunks values (?, ?, ?)", rows)
+
+    def _remove_payloads(self, in_use: frozenset[str], before: float) -> None:
+        gone = [name for name in self._names("payloads where at < ?", before) if name not in in_use]
+        for place in range(0, len(gone), _DELETED_AT_ONCE):
+            some = gone[place : place + _DELETED_AT_ONCE]
+            with self._transaction():
+                # One that somebody has put again meanwhile has a later time.
+                self._database.executemany(
+                    "delete from payloads where hash = ? and at < ?", [(name, before) for name in some]
+                )
+            for name in some:
+                self._remembered.forget(("value", name))
+                self._remembered.forget(("tree", name))
+
+    def _remove_chunks(self) -> None:
+        marked: set[str] = set()
+        reached: set[str] = set()
+        self._mark(marked, reached)
+        gone = [name for name in self._names("chunks") if name not in reached]
+        for place in range(0, len(gone), _DELETED_AT_ONCE):
+            with self._transaction():
+                # Payloads that came meanwhile may share these chunks; none comes during the transaction.
+                self._mark(marked, reached)
+                some = [(name,) for name in gone[place : place + _DELETED_AT_ONCE] if name not in reached]
+                self._database.executemany("delete from chunks where hash = ?", some)
+
+    def _mark(self, marked: set[str], reached: set[str]) -> None:
+        """Adds to `reached` the chunks of all trees that are not among those `marked`."""
+        for name in self._names("payloads where size > ? and packed <> ?", WHOLE_UP_TO, _DROPPED):
+            if name in marked:
+                continue
+            row = self._query("select packed, body from payloads where hash = ?", name)
+            marked.add(name)
+            if row is None:
+                continue
+            packed, stored = row
+            body = self._checked(name, lambda packed=packed, stored=stored: _unpacked(packed, stored))  # type: ignore[misc]
+            nodes = [read_node(body)] if is_tree(body) else []
+            while nodes:
+                for part, is_node in named_below(nodes.pop()):
+                    if is_node and part not in reached:
+                        nodes.append(read_node(self.lines(part)))
+                    reached.add(part)
+
+    def _names(self, where: str, *given: object) -> list[str]:
+        with self._lock:
+            return [name for (name,) in self._database.execute(f"select hash from {where}", given)]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One of this thread alone; one within another is part of it."""
+        with self._lock:
+            if self._database.in_transaction:
+                yield
+                return
+            self._database.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("rollback")
+                raise
+            self._database.execute("commit")
+
+    def _add_times(self) -> None:
+        """Tables of before payloads had a time get one."""
+        columns = [row[1] for row in self._database.execute("pragma table_info(payloads)")]
+        if "at" not in columns:
+            self._database.execute("alter table payloads add column at real not null default 0")
 
     def _derived(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         known = self._remembered.find(key)
@@ -217,6 +436,20 @@ class PayloadStore:
         except sqlite3.Error as error:
             raise StoreError(f"The payloads in {self.folder} cannot be read ({error}); run the flow again") from None
         return row
+
+    def _damaged(self, name: str) -> StoreError:
+        return StoreError(f"The payload {name} in {self.folder} is damaged; run the flow again")
+
+    def _unwritable(self, error: Exception) -> StoreError:
+        return StoreError(f"The payloads in {self.folder} cannot be changed ({error}); make room there, or try again")
+
+
+def _packed(body: bytes) -> tuple[int, bytes]:
+    return (_PACKED, zstandard.compress(body, 1)) if len(body) > COMPRESSED_ABOVE else (_PLAIN, body)
+
+
+def _unpacked(packed: int, body: bytes) -> bytes:
+    return zstandard.decompress(body) if packed == _PACKED else body
 
 
 def _unusable(folder: Path, error: Exception) -> StoreError:
@@ -249,181 +482,10 @@ class _Remembered:
                 self._weight -= gone
         return value
 
-
-class _Numbered(Sequence[Entry]):
-    """A list as (index, item) without a copy."""
-
-    def __init__(self, items: list[Json]) -> None:
-        self._items = items
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [(number, self._items[number]) for number in range(*place.indices(len(self._items)))]
-        return place, self._items[place]
-
-
-class _Listed(list[Entry]):
-    """Entries that were picked or put in order."""
-
-    @property
-    def weight(self) -> int:
-        return len(self) * _ENTRY
-
-
-class _Lines:
-    """A text in lines that are made where they are looked at: only where each block begins is known beforehand."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._starts: list[int] = []
-        self._numbers: list[int] = []
-        start = count = 0
-        while start < len(text) or not self._starts:
-            self._starts.append(start)
-            self._numbers.append(count)
-            # A block ends with a line, if it can.
-            end = text.rfind("\n", start, start + _BLOCK) + 1 if start + _BLOCK < len(text) else len(text)
-            end = end or start + _BLOCK
-            lines = self._block(start, end)
-            short = max(map(len, lines)) <= LONGEST_LINE
-            count += len(lines) if short else sum(_pieces(len(line)) for line in lines)
-            start = end
-        self._starts.append(len(text))
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def weight(self) -> int:
-        return len(self._text) * (1 if self._text.isascii() else 3)
-
-    def items(self, offset: int, limit: int) -> list[dict[str, Json]]:
-        items: list[dict[str, Json]] = []
-        for block in range(bisect_right(self._numbers, offset) - 1, len(self._numbers)):
-            number, start, end = self._numbers[block], self._starts[block], self._starts[block + 1]
-            lines = self._block(start, end)
-            for place, line in enumerate(lines):
-                if len(items) == limit:
-                    return items
-                pieces = _pieces(len(line))
-                broken = place + 1 == len(lines) and end < len(self._text) and self._text[end - 1] != "\n"
-                for piece in range(max(0, offset - number), min(pieces, offset + limit - number)):
-                    text = line[piece * LONGEST_LINE : (piece + 1) * LONGEST_LINE]
-                    goes_on = piece + 1 < pieces or broken
-                    items.append({"key": number + piece, "value": text, **({"continues": True} if goes_on else {})})
-                number += pieces
-        return items
-
-    def _block(self, start: int, end: int) -> list[str]:
-        # The line feed at the end of a block parts it from the next; that at the end of all begins an empty line.
-        whole = end < len(self._text) and self._text[end - 1] == "\n"
-        return self._text[start : end - 1 if whole else end].split("\n")
-
-
-def _pieces(length: int) -> int:
-    return max(1, -(-length // LONGEST_LINE))
-
-
-def _text_of(value: Json) -> str:
-    """A string itself, anything else as indented JSON: the tokens of the canonical form."""
-    if isinstance(value, str):
-        return value
-    body = canonical(value)
-    try:
-        return msgspec.json.format(body, indent=2).decode()
-    except msgspec.DecodeError:
-        # It refuses the escape of a lone surrogate (msgspec 0.22).
-        return json.dumps(value, indent=2)
-
-
-def _kept(items: list[Json], condition: str) -> list[Entry]:
-    from flowstudio.expressions.language import compile_expression  # costs more than pages without a filter
-
-    keep = compile_expression(f"$boolean(({condition}))")
-    return [(number, item) for number, item in enumerate(items) if keep.evaluate(item, {}) is True]
-
-
-def _sorted(entries: Sequence[Entry], column: str, descending: bool) -> list[Entry]:
-    def rank(entry: Entry) -> tuple[int, Any]:
-        return _rank(_row(entry[1]).get(column, MISSING))
-
-    return sorted(entries, key=rank, reverse=descending)
-
-
-def _rank(value: Json) -> tuple[int, Any]:
-    """Values of different types have an order too: nothing, null, false, true, numbers, texts, the rest by size."""
-    if value is MISSING:
-        return (0, 0)
-    if value is None:
-        return (1, 0)
-    if isinstance(value, bool):
-        return (2, value)
-    if isinstance(value, (int, float)):
-        return (3, value)
-    if isinstance(value, str):
-        return (4, value)
-    return (5, count_of(value))
-
-
-def _row(item: Json) -> dict[str, Json]:
-    """An item as the cells of a row: one that is no object has a single cell, of no name."""
-    return item if isinstance(item, dict) else {"": item}
-
-
-def _columns(value: Json) -> list[str]:
-    """The union of the keys of the first items, in the order in which they come up."""
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    columns: dict[str, None] = {}
-    for item in islice(items, COLUMNS_FROM):
-        columns.update(dict.fromkeys(_row(item)))
-    return list(columns)
-
-
-def _told_entries(entries: Sequence[Entry]) -> list[dict[str, Json]]:
-    longest = _longest(len(entries))
-    left = _WALKED_FOR_A_PAGE
-    told: list[dict[str, Json]] = []
-    for key, value in entries:
-        left = _left_after(value, left)
-        size = len(canonical(value)) if left >= 0 else None
-        cell = _cell(value, longest)
-        if isinstance(value, dict | list):
-            cell["preview"] = preview(value)
-        told.append({"key": key, **cell, "bytes": size})
-    return told
-
-
-def _left_after(value: Json, left: int) -> int:
-    """What is left of `left` entries after a walk through a value; below 0 when it has more."""
-    waiting = [value]
-    while waiting and left >= 0:
-        inner = waiting.pop()
-        if isinstance(inner, str):
-            left -= len(inner) // 1000
-        elif isinstance(inner, dict | list):
-            left -= len(inner)
-            if left >= 0:
-                waiting.extend(inner.values() if isinstance(inner, dict) else inner)
-    return left
-
-
-def _cell(value: Json, longest: int) -> dict[str, Json]:
-    kind = type_of(value)
-    cell: dict[str, Json] = {"type": kind, "count": count_of(value)}
-    if isinstance(value, str) and len(value) > longest:
-        cell["preview"] = value[:longest]
-    elif kind not in ("object", "array"):
-        cell["value"] = value
-    return cell
-
-
-def _longest(strings: int) -> int:
-    """How many characters of a string a page of so many of them can hold."""
-    return max(200, min(LONGEST_VALUE, _STRINGS_OF_A_PAGE // max(1, strings)))
+    def forget(self, key: tuple[object, ...]) -> None:
+        with self._lock:
+            _, weight = self._held.pop(key, (None, 0))
+            self._weight -= weight
 
 
 def _sweep(folder: Path) -> None:

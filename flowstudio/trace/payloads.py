@@ -1,34 +1,22 @@
-"""Payloads by content: their canonical bytes, their hash, and the `Ref` that stands for one wherever it is only mentioned."""
+"""Payloads by content: their hash, and the `Ref` that stands for one wherever it is only mentioned."""
 
 from __future__ import annotations
 
-import gc
-import hashlib
-import json
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import msgspec
+from flowstudio.trace.canonical import Json, canonical, parse, too_deep, uncollected
+from flowstudio.trace.chunks import Body, Seen, digest, looks_large, tree_of
 
-from flowstudio.errors import StepError
-
-Json = Any
 JsonType = Literal["object", "array", "string", "number", "boolean", "null"]
 
+WHOLE_UP_TO: Final = 1_000_000
+"""Canonical bytes of a payload that is hashed and kept whole; a larger one is a tree of chunks."""
 PREVIEW_ENTRIES: Final = 8
 PREVIEW_CHARACTERS: Final = 80
 PREVIEW_BYTES: Final = 1024
-INTEGER_DIGITS: Final = 4300
-"""Python neither reads nor writes longer integers (`sys.set_int_max_str_digits`)."""
-
-_LARGE: Final = 1_000_000
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +24,7 @@ class Ref:
     """What stands for a payload in messages and traces.
 
     `bytes` counts the canonical form, `count` the entries of an object or array or the characters of a string (0 for
-    the rest), `preview` is JSON of at most 1 KB.
+    the rest), `preview` is JSON of at most 1 KB. `dropped` says why the payload itself is no longer kept, None where it is.
     """
 
     hash: str
@@ -44,109 +32,59 @@ class Ref:
     bytes: int
     count: int
     preview: Json
+    dropped: str | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The reference as the protocol sends it."""
-        return {
+        told = {
             "hash": self.hash,
             "type": self.type,
             "bytes": self.bytes,
             "count": self.count,
             "preview": self.preview,
         }
+        return told if self.dropped is None else {**told, "dropped": self.dropped}
 
     @classmethod
     def from_json(cls, document: dict[str, Json]) -> Ref:
         """The reference that `to_json` wrote."""
-        return cls(document["hash"], document["type"], document["bytes"], document["count"], document["preview"])
+        kept = (document["hash"], document["type"], document["bytes"], document["count"], document["preview"])
+        return cls(*kept, document.get("dropped"))
 
 
-def canonical(payload: Json) -> bytes:
-    """The bytes by which a payload is hashed and stored: compact JSON, keys in their order, integers exact.
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A payload's reference with what has to be kept of it: its `body`, whole or the root of a tree, and that tree's chunks."""
 
-    StepError when it nests too deep or holds an integer beyond what Python writes.
-    """
-    try:
-        return _encode(payload)
-    except UnicodeEncodeError:
-        # A lone surrogate cannot be UTF-8; JSON's own escape keeps it. msgspec has no such mode.
-        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
-    except RecursionError:
-        raise too_deep() from None
-    except ValueError as error:
-        if "digits" not in str(error):
-            raise
-        raise StepError(
-            f"A number has more than {INTEGER_DIGITS:,} digits, which is the longest that can be written; "
-            "send it as text",
-            type="NumberTooLong",
-            retryable=False,
-        ) from None
-
-
-def parse(body: bytes) -> Json:
-    """The payload of canonical bytes; ValueError when they are no JSON, StepError when they nest too deep."""
-    if len(body) < _LARGE:
-        return _parsed(body)
-    with uncollected():
-        return _parsed(body)
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Holds the collector of circles back while very many objects are made, which are none: else it takes 2/3 of the time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        # In several threads at once the first that came in lets it go on.
-        if collecting:
-            gc.enable()
-
-
-def _parsed(body: bytes) -> Json:
-    try:
-        return _decode(body)
-    except RecursionError:
-        raise too_deep() from None
-    except msgspec.DecodeError:
-        # msgspec 0.22 takes a lone surrogate's escape for the end of the input.
-        try:
-            return json.loads(body)
-        except RecursionError:
-            raise too_deep() from None
-
-
-def too_deep() -> StepError:
-    """What is raised where a payload nests deeper than Python can follow."""
-    return StepError(
-        "A payload nests lists and objects too deep to be kept (about 1,000 levels); flatten it where it comes from",
-        type="TooDeep",
-        retryable=False,
-    )
-
-
-def hash_of(body: bytes) -> str:
-    """SHA-256 of canonical bytes, in hexadecimal."""
-    return hashlib.sha256(body).hexdigest()
+    ref: Ref
+    body: bytes
+    chunks: Mapping[str, Body] = field(default_factory=dict)
 
 
 def content_hash(payload: Json) -> str:
-    """The name under which a payload is stored."""
-    return hash_of(canonical(payload))
+    """The name under which a payload is stored: equal payloads have the same, however they were made."""
+    return described(payload).ref.hash
 
 
 def ref_of(payload: Json) -> Ref:
     """What stands for `payload`."""
-    return described(payload)[0]
+    return described(payload).ref
 
 
-def described(payload: Json) -> tuple[Ref, bytes]:
-    """A payload's reference with its canonical bytes, for whoever stores them too."""
-    body = canonical(payload)
-    return Ref(hash_of(body), type_of(payload), len(body), count_of(payload), preview(payload)), body
+def described(payload: Json, seen: Seen | None = None) -> Described:
+    """A payload's reference and bytes; what `seen` has met already is neither encoded nor hashed again.
+
+    The hash is that of the canonical bytes, of a large payload that of its tree's root. StepError as `canonical`.
+    """
+    body = None if looks_large(payload) else canonical(payload)
+    if body is None or len(body) > WHOLE_UP_TO:
+        with uncollected():
+            tree = tree_of(payload, seen)
+        if tree.node.size > WHOLE_UP_TO:
+            ref = Ref(tree.hash, type_of(payload), tree.node.size, count_of(payload), preview(payload))
+            return Described(ref, tree.root, tree.chunks)
+        body = canonical(payload)
+    return Described(Ref(digest(body), type_of(payload), len(body), count_of(payload), preview(payload)), body)
 
 
 def type_of(value: Json) -> JsonType:
@@ -203,3 +141,25 @@ def glance(value: Json) -> Json:
 def shortened(text: str, characters: int = PREVIEW_CHARACTERS) -> str:
     """`text`, cut to `characters` with an ellipsis."""
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
+
+
+__all__ = [
+    "PREVIEW_BYTES",
+    "WHOLE_UP_TO",
+    "Described",
+    "Json",
+    "JsonType",
+    "Ref",
+    "canonical",
+    "content_hash",
+    "count_of",
+    "described",
+    "glance",
+    "parse",
+    "preview",
+    "ref_of",
+    "shortened",
+    "too_deep",
+    "type_of",
+    "uncollected",
+]

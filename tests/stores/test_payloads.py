@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowstudio.errors import ExpressionError, StoreError
-from flowstudio.stores import payloads
+from flowstudio.stores import pages, payloads
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.trace.payloads import canonical, content_hash, preview, type_of
 from tests.trace.test_payloads import PAYLOADS, same
@@ -268,8 +268,8 @@ def whole_text(store: PayloadStore, name: str, path: list[str | int], step: int)
 )
 def test_a_string_is_paged_by_lines_and_nothing_of_it_is_lost(tmp_path: Path, lines: list[str], step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(payloads, "_BLOCK", 50)
-        patch.setattr(payloads, "LONGEST_LINE", 15)
+        patch.setattr(pages, "_BLOCK", 50)
+        patch.setattr(pages, "LONGEST_LINE", 15)
         store = PayloadStore(tmp_path / "payloads")
         text = "\n".join(lines)
         ref = store.put({"text": text})
@@ -281,8 +281,8 @@ def test_a_string_is_paged_by_lines_and_nothing_of_it_is_lost(tmp_path: Path, li
 @given(PAYLOADS.filter(lambda payload: not isinstance(payload, str)), st.integers(1, 30))
 def test_the_text_view_is_json_with_the_exact_tokens(tmp_path: Path, payload: object, step: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(payloads, "_BLOCK", 100)
-        patch.setattr(payloads, "LONGEST_LINE", 30)
+        patch.setattr(pages, "_BLOCK", 100)
+        patch.setattr(pages, "LONGEST_LINE", 30)
         store = PayloadStore(tmp_path / "payloads")
         ref = store.put(payload)
         text = whole_text(store, ref.hash, [], step)
@@ -364,7 +364,7 @@ def test_pages_of_what_is_at_hand_do_not_read_it_all_again(million: tuple[Payloa
             return body
 
         patch.setattr(payloads, "parse", parse)
-        patch.setattr(payloads, "canonical", measured)
+        patch.setattr(pages, "canonical", measured)
         for offset in range(0, 1_000_000, 99_999):
             assert len(store.page(name, ["data", "items"], offset=offset, limit=1)["items"]) == 1
 

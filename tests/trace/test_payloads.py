@@ -100,7 +100,8 @@ def test_a_preview_is_one_level_deep() -> None:
 
 @pytest.mark.parametrize("payload", [{"\x01" * 500: "\x01" * 500, "b": 1}, ["\U0001f600" * 90] * 20, "\x02" * 5000])
 def test_escapes_count_against_the_limit_of_a_preview(payload: object) -> None:
-    ref, body = described(payload)
+    told = described(payload)
+    ref, body = told.ref, told.body
     assert len(canonical(ref.preview)) <= PREVIEW_BYTES
     assert ref.preview
     assert ref.bytes == len(body)
