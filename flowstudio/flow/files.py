@@ -301,7 +301,8 @@ def save_flow(file: FlowFile | None, flow: Flow, path: str | os.PathLike[str] | 
     """Writes a flow where it came from or to `path`, and gives what the disk now holds.
 
     `file` is what was read before, None for a new flow. What was not changed is written with the bytes that it was
-    read from. A layout file is written if there was one or if something was moved since. A file that already holds
+    read from. A layout file is written if there was one, if something was moved since, or if what was changed would
+    have the steps lie elsewhere when they are next arranged. A file that already holds
     the right bytes is left alone. StoreError says why nothing was saved.
     """
     if path is None and file is None:
@@ -312,14 +313,24 @@ def save_flow(file: FlowFile | None, flow: Flow, path: str | os.PathLike[str] | 
     if file is not None:
         if flow_bytes == canonical_bytes(file.flow.to_document()):
             flow_bytes = file.flow_bytes
-        if layout_bytes == canonical_bytes(file.flow.layout.to_document()):
+        moved = layout_bytes != canonical_bytes(file.flow.layout.to_document())
+        if not moved and _is_restored(flow, file.layout_bytes):
             layout_bytes = file.layout_bytes
-    elif flow.layout == Layout() or flow.layout == arrange(flow):
+    elif _is_restored(flow, None):
         layout_bytes = None
     _write_if_other(target, flow_bytes)
     if layout_bytes is not None:
         _write_if_other(layout_path(target), layout_bytes)
     return FlowFile(target, flow, flow_bytes, layout_bytes)
+
+
+def _is_restored(flow: Flow, layout_bytes: bytes | None) -> bool:
+    """Whether the flow lies just so when it is next read with such a layout file (None: with none)."""
+    if flow.layout == Layout():
+        return True
+    if layout_bytes is None:
+        return flow.layout == arrange(flow)
+    return flow.layout == complete(flow.with_layout(layout_from_document(decode(layout_bytes))))
 
 
 def _write_if_other(path: Path, data: bytes) -> None:
