@@ -81,6 +81,7 @@ class Desk(QObject):
         self.inspector = Inspector(document, workspace, playback, shared.registry, shared.themes, self.preview)
         self.data = DataPanel(document, workspace, playback, shared.engine, shared.themes)
         self.canvas.problem.connect(self._refused)
+        self.canvas.said.connect(self._mention)
         self.canvas.open_requested.connect(self._open_step)
         self.canvas.add_requested.connect(self._add_step)
         self.canvas.menu_requested.connect(self._open_menu)
@@ -214,12 +215,15 @@ class Desk(QObject):
     def _add_step(self, request: Any) -> None:
         search = StepSearch(self._shared.registry.specs(), self._shared.themes, self.canvas.window())
         search.chosen.connect(lambda name: self._add_chosen(name, request))
+        search.opened.connect(lambda name: self._add_chosen(name, request, settings=True))
         search.closed.connect(self.canvas.cancel_request)
         search.open_at(request.global_pos)
 
-    def _add_chosen(self, name: str, request: AddRequest) -> None:
-        self.canvas.add_component(name, request=request)
+    def _add_chosen(self, name: str, request: AddRequest, *, settings: bool = False) -> None:
+        added = self.canvas.add_component(name, request=request)
         self.canvas.setFocus()
+        if settings and added is not None:
+            self._open_step(added)
 
     def _add_note(self) -> None:
         self.workspace.select()
@@ -228,6 +232,17 @@ class Desk(QObject):
     def _open_menu(self, request: Any) -> None:
         menu = self._menu(request)
         menu.popup(request.global_pos)
+
+    def _select_target(self, request: MenuRequest) -> None:
+        """What the menu is about is selected, unless it is so already among others."""
+        selected = self.workspace.selected
+        if request.wire in selected.wires or request.note in selected.notes or request.group in selected.groups:
+            return
+        self.workspace.select(
+            wires=[request.wire] if request.wire is not None else (),
+            notes=[request.note] if request.note is not None else (),
+            groups=[request.group] if request.group is not None else (),
+        )
 
     def _menu(self, request: MenuRequest) -> QMenu:
         canvas = self.canvas
@@ -244,25 +259,50 @@ class Desk(QObject):
             step = request.step
             if step not in self.workspace.selection:
                 self.workspace.select([step])
-            several = len(self.workspace.selection) > 1
+            chosen = canvas.selected
+            several = len(chosen.steps) > 1
             disabled = self.document.flow.steps[step].disabled
             offer("Settings", "Enter", lambda: self._open_step(step), enabled=not several)
             offer("Rename", "F2", canvas.rename, enabled=not several)
+            offer("Change id", "Shift+F2", canvas.change_id, enabled=not several)
             offer("Note", "N", canvas.edit_note, enabled=not several)
             menu.addSeparator()
             offer("Enable" if disabled else "Disable", "D", canvas.toggle_disabled)
             offer("Connect…", "C", canvas.connect_by_keys, enabled=not several)
             menu.addSeparator()
+            offer("Group", "Ctrl+G", canvas.group)
+            offer("Extract to a flow of its own", "Ctrl+Shift+X", chosen.extract)
+            lines = menu.addMenu("Line up")
+            lines.setEnabled(several)
+            for words, key, do in (
+                ("Left edges", "Ctrl+Shift+Left", lambda: chosen.align("left")),
+                ("Right edges", "Ctrl+Shift+Right", lambda: chosen.align("right")),
+                ("Upper edges", "Ctrl+Shift+Up", lambda: chosen.align("top")),
+                ("Lower edges", "Ctrl+Shift+Down", lambda: chosen.align("bottom")),
+                ("Spread across", "Shift+H", lambda: chosen.spread("across")),
+                ("Spread down", "Shift+V", lambda: chosen.spread("down")),
+                ("Tidy up these steps", "T", canvas.tidy),
+            ):
+                lines.addAction(f"{words}\t{key}").triggered.connect(do)
+            menu.addSeparator()
             offer("Cut", "Ctrl+X", canvas.cut)
             offer("Copy", "Ctrl+C", canvas.copy)
             offer("Duplicate", "Ctrl+D", canvas.duplicate)
             offer("Delete", "Del", canvas.delete_selection)
+            offer("Delete, leave a gap", "Shift+Del", lambda: canvas.delete_selection(join=False))
         elif request.wire is not None or request.note is not None or request.group is not None:
-            self.workspace.select(wire=request.wire, note=request.note, group=request.group)
+            self._select_target(request)
             if request.wire is not None:
                 offer("Add a step here", "Tab", canvas.request_step)
             else:
                 offer("Edit" if request.note else "Rename", "F2", canvas.rename)
+                if request.group is not None:
+                    folded = request.group in self.workspace.collapsed
+                    offer("Unfold" if folded else "Fold", "G", canvas.selected.toggle_fold)
+                    offer("Ungroup", "Ctrl+Shift+G", canvas.selected.ungroup)
+                offer("Cut", "Ctrl+X", canvas.cut)
+                offer("Copy", "Ctrl+C", canvas.copy)
+                offer("Duplicate", "Ctrl+D", canvas.duplicate)
             offer("Delete", "Del", canvas.delete_selection)
         else:
             offer("Add a step", "Tab", canvas.request_step)
@@ -270,6 +310,6 @@ class Desk(QObject):
             offer("Paste", "Ctrl+V", canvas.paste)
             menu.addSeparator()
             offer("Select all", "Ctrl+A", canvas.select_all)
-            offer("Tidy up", "", canvas.tidy)
+            offer("Tidy up", "T", canvas.tidy)
             offer("Frame all", "Home", canvas.frame_all)
         return menu

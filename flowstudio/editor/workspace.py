@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -16,6 +16,8 @@ from flowstudio.errors import SecretStoreError, StoreError
 from flowstudio.flow.files import sample_path, sample_paths
 from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Flow, Json, Wire
+
+T = TypeVar("T")
 
 KEPT_REQUESTS: Final = 20
 """How many captured requests are remembered, the newest first."""
@@ -107,12 +109,30 @@ def samples_beside(flow_path: Path | None, trigger: str | None = None, steps: Co
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is selected: steps in the order they were chosen, or else one wire, note or group."""
+    """What is selected: steps, wires, notes and groups together, each in the order they were chosen."""
 
     steps: tuple[str, ...] = ()
-    wire: Wire | None = None
-    note: str | None = None
-    group: str | None = None
+    wires: tuple[Wire, ...] = ()
+    notes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.wires or self.notes or self.groups)
+
+    @property
+    def wire(self) -> Wire | None:
+        """The one wire, where nothing else is selected."""
+        return self.wires[0] if len(self.wires) == 1 and not (self.steps or self.notes or self.groups) else None
+
+    @property
+    def note(self) -> str | None:
+        """The note chosen last, where no step is selected."""
+        return self.notes[-1] if self.notes and not self.steps else None
+
+    @property
+    def group(self) -> str | None:
+        """The group chosen last, where neither step nor note is selected."""
+        return self.groups[-1] if self.groups and not (self.steps or self.notes) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +166,8 @@ class Workspace(QObject):
     sample_changed = Signal()
     marks_changed = Signal(object)
     """Breakpoints or pins changed on these steps (a frozenset of ids)."""
+    folded = Signal(object)
+    """These groups were folded or unfolded (a frozenset of ids)."""
     restored = Signal()
     """State was read for another file: everything may have changed."""
 
@@ -174,7 +196,7 @@ class Workspace(QObject):
 
     @property
     def selected(self) -> Selection:
-        """The whole selection: steps, or a wire, a note, a group."""
+        """The whole selection: steps, wires, notes and groups."""
         return self._selected
 
     @property
@@ -186,12 +208,12 @@ class Workspace(QObject):
         self,
         steps: Iterable[str] = (),
         *,
-        wire: Wire | None = None,
-        note: str | None = None,
-        group: str | None = None,
+        wires: Iterable[Wire] = (),
+        notes: Iterable[str] = (),
+        groups: Iterable[str] = (),
     ) -> None:
         """Selects these and nothing else."""
-        selected = Selection(tuple(dict.fromkeys(steps)), wire, note, group)
+        selected = Selection(_once(steps), _once(wires), _once(notes), _once(groups))
         if selected != self._selected:
             self._selected = selected
             self.selection_changed.emit()
@@ -202,9 +224,9 @@ class Workspace(QObject):
         was = self._selected
         self.select(
             (names.get(step, step) for step in was.steps if names.get(step, step) in flow.steps),
-            wire=was.wire if was.wire in flow.wires else None,
-            note=was.note if was.note in flow.notes else None,
-            group=was.group if was.group in flow.groups else None,
+            wires=_still(was.wires, flow, names),
+            notes=(note for note in was.notes if note in flow.notes),
+            groups=(group for group in was.groups if group in flow.groups),
         )
         for old, new in names.items():
             if old in self._state.breakpoints:
@@ -231,12 +253,14 @@ class Workspace(QObject):
         """The groups that are folded."""
         return self._state.collapsed
 
-    def set_collapsed(self, group: str, collapsed: bool) -> None:
-        """Folds or unfolds a group."""
-        groups = self._state.collapsed | {group} if collapsed else self._state.collapsed - {group}
-        if groups != self._state.collapsed:
-            self._state.collapsed = groups
+    def set_collapsed(self, groups: Iterable[str], collapsed: bool) -> None:
+        """Folds or unfolds groups."""
+        before, asked = self._state.collapsed, frozenset(groups)
+        after = before | asked if collapsed else before - asked
+        if after != before:
+            self._state.collapsed = after
             self._touch()
+            self.folded.emit(before ^ after)
 
     def remembered(self, key: str, default: Json = None) -> Json:
         """A panel's own state of this flow (which view of a payload was open, say)."""
@@ -409,6 +433,21 @@ class Workspace(QObject):
     def _secret_name(self, slot: str, name: str) -> str:
         where = hashlib.sha256(str(self._path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return f"test/{where}/{slot}/{name}"
+
+
+def _once(entries: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(entries))
+
+
+def _still(wires: Iterable[Wire], flow: Flow, names: Mapping[str, str]) -> Iterator[Wire]:
+    """Those of the wires that the flow has, under the new ids of their steps."""
+    known: set[Wire] | None = None
+    for wire in wires:
+        if known is None:
+            known = set(flow.wires)
+        now = replace(wire, source=names.get(wire.source, wire.source), target=names.get(wire.target, wire.target))
+        if now in known:
+            yield now
 
 
 def _session_only(error: Exception) -> str:

@@ -80,6 +80,31 @@ def rename_step(flow: Flow, registry: Registry, old: str, new: str) -> Renaming:
     return Renaming(Several(f"change id {old} to {new}", (*edits, RenameStep(old, new))), tuple(unsure))
 
 
+def followed_steps(flow: Flow, registry: Registry, names: Mapping[str, str]) -> Iterator[tuple[str, Path, str]]:
+    """Every config value that reads one of these steps (old id to new), as it reads under the new ids: step, path, value.
+
+    No new id may be one of the old ones.
+    """
+    for step, leaf, path, value in _leaves(flow, registry):
+        if not isinstance(value, str):
+            continue
+        changed = value
+        if leaf.form == "code":
+            if "steps" in value:
+                for old, new in names.items():
+                    if old in value:
+                        changed = _literal("steps", old).sub(
+                            lambda found, new=new: f"{found[1]}{found[2]}{new}{found[2]}{found[3]}",  # type: ignore[misc]
+                            changed,
+                        )
+        elif "$steps" in value:
+            for old in [old for old in names if old in value and _reads(leaf, value, "steps", old) is not None]:
+                rename = rename_step_in_expression if leaf.kind is Kind.EXPRESSION else rename_step_in_text
+                changed = rename(changed, old, names[old])
+        if changed != value:
+            yield step, path, changed
+
+
 def rename_variable(flow: Flow, registry: Registry, old: str, new: str) -> Renaming:
     """Gives a variable another name, everywhere it is read."""
     edits: list[Edit] = [SetVariable(new, flow.variables[old])]
@@ -186,6 +211,7 @@ def _rewritten(flow: Flow, registry: Registry, use: Use, what: str, old: str, ne
 __all__ = [
     "Renaming",
     "Use",
+    "followed_steps",
     "rename_step",
     "rename_variable",
     "uses_of_connection",

@@ -36,7 +36,7 @@ def test_everything_but_the_selection_comes_back(qtbot: QtBot, views: ViewStore,
     first.attach(path)
     first.select(["map"])
     first.set_view(0.8, (10.0, -4.5))
-    first.set_collapsed("g1", True)
+    first.set_collapsed(["g1"], True)
     first.set_value("n", 2**70)
     first.set_breakpoint("map", {"step": "map", "when": "before"})
     first.set_pin("http", {"id": 1})
@@ -153,9 +153,9 @@ def test_the_selection_follows_what_the_flow_still_has(qtbot: QtBot) -> None:
     workspace.follow(flow("start -> shape"), {"map": "shape"})
     assert workspace.selection == ("shape",)
     assert list(workspace.breakpoints) == ["shape"]
-    workspace.select(wire=Wire("start", "map"))
+    workspace.select(wires=[Wire("start", "map")])
     workspace.follow(drawn)
-    assert workspace.selected == Selection(wire=Wire("start", "map"))
+    assert workspace.selected == Selection(wires=(Wire("start", "map"),))
     workspace.follow(flow("start -> shape"))
     assert workspace.selected == Selection()
 

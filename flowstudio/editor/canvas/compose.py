@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Final
 
 from flowstudio.editor.canvas.cards import COLUMN, GRID, HEIGHT, WIDTH, Card, Side
+from flowstudio.editor.canvas.grouping import group_of, joined
 from flowstudio.editor.canvas.paths import reachable
-from flowstudio.flow.arrange import arrange, complete
+from flowstudio.flow.arrange import complete
 from flowstudio.flow.edits import (
     AddStep,
     AddWire,
@@ -24,7 +27,7 @@ from flowstudio.flow.edits import (
     SetStep,
     Several,
 )
-from flowstudio.flow.model import DEFAULT_IN, DEFAULT_OUT, ERROR_PORT, Flow, Note, Step, Wire
+from flowstudio.flow.model import DEFAULT_IN, DEFAULT_OUT, ERROR_PORT, Flow, Note, Wire
 
 Place = tuple[float, float]
 Cards = Mapping[str, Card]
@@ -66,7 +69,7 @@ def step_id(title: str, taken: Iterable[str]) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if not slug or not slug[0].isalpha():
         slug = f"step-{slug}".strip("-")
-    known = set(taken)
+    known = taken if isinstance(taken, AbstractSet) else set(taken)
     if slug not in known:
         return slug
     number = 2
@@ -81,7 +84,7 @@ def add(flow: Flow, new: NewStep, cards: Cards, place: Place | None, to: Attachm
     added = AddStep(key, new.component)
     if to.wire is not None and to.wire in flow.wires and new.input is not None:
         inside = _into_wire(flow, key, to.wire, new.input, new.output, cards, place)
-        return key, Several(f"insert {new.title}", (added, *inside))
+        return key, Several(f"insert {new.title}", (added, *inside, *_between(flow, key, to.wire)))
     edits: list[Edit] = [added]
     if to.step is not None and to.side == "out" and new.input is not None:
         edits.append(AddWire(Wire(to.step, key, to.port, new.input)))
@@ -130,7 +133,13 @@ def insert(flow: Flow, step: str, wire: Wire, cards: Cards, place: Place | None 
     if not card.inputs or not outputs or step in (wire.source, wire.target):
         return None
     edits = _into_wire(flow, step, wire, card.inputs[0].name, outputs[0].name, cards, place)
-    return Several(f"insert {card.title}", tuple(edits))
+    return Several(f"insert {card.title}", (*edits, *_between(flow, step, wire)))
+
+
+def _between(flow: Flow, step: str, wire: Wire) -> list[Edit]:
+    """A step that comes between two of a group belongs to it."""
+    group = group_of(flow, wire.source)
+    return joined(flow, group, [step]) if group is not None and group == group_of(flow, wire.target) else []
 
 
 def _into_wire(
@@ -167,86 +176,78 @@ def _made_room(flow: Flow, key: str, wire: Wire, cards: Cards, place: Place | No
     return moved
 
 
-def remove(flow: Flow, steps: Sequence[str], title_of: Callable[[str], str], join: bool = True) -> Edit:
-    """Removes steps; `join` wires the neighbours of one together where each side has a single wire."""
+def remove(
+    flow: Flow,
+    steps: Sequence[str] = (),
+    wires: Sequence[Wire] = (),
+    notes: Sequence[str] = (),
+    groups: Sequence[str] = (),
+    *,
+    join: bool = True,
+) -> Edit | None:
+    """Removes steps, wires, notes and the frames of groups; None without any.
+
+    `join` wires the neighbours of a step together where each side of it has a single wire.
+    """
+    gone = set(steps)
+    edits: list[Edit] = [RemoveWire(wire) for wire in wires if wire.source not in gone and wire.target not in gone]
+    edits += [RemoveNote(note) for note in notes]
+    edits += [RemoveGroup(group) for group in groups]
+    edits += _removed_steps(flow, steps, set(wires)) if join else [RemoveStep(step) for step in steps]
+    if not edits:
+        return None
+    if not steps and not (notes or groups):
+        return remove_wires(wires)
+    if len(edits) == 1 and not steps:
+        return edits[0]
+    count = len(steps) + len(notes) + len(groups)
+    noun = "steps" if len(steps) == count else "things"
+    told = flow.title_of(steps[0]) if (len(steps), count) == (1, 1) else f"{count} {noun}"
+    return Several(f"delete {told}", tuple(edits))
+
+
+def _removed_steps(flow: Flow, steps: Sequence[str], cut: set[Wire]) -> list[Edit]:
+    """The steps go one after the other, each as if it were alone, so that a row of them closes as a whole."""
+    gone = set(steps)
+    # The wires around them that are there now, in the flow's order, and of the others only how many lie before each.
+    order: dict[Wire, int] = {}
+    left: list[Wire] = []
+    for wire in flow.wires:
+        if wire not in cut:
+            order.setdefault(wire, len(left))
+            left.append(wire)
+    entering: dict[str, dict[Wire, None]] = {}
+    leaving: dict[str, dict[Wire, None]] = {}
+    for wire in left:
+        entering.setdefault(wire.target, {})[wire] = None
+        leaving.setdefault(wire.source, {})[wire] = None
     edits: list[Edit] = []
+    joins: dict[Wire, int] = {}
     for step in steps:
-        entering = list(flow.wires_to(step))
-        leaving = [wire for wire in flow.wires_from(step) if wire.source_port != ERROR_PORT]
-        parts: list[Edit] = [RemoveStep(step)]
-        if join and len(entering) == len(leaving) == 1:
-            before, after = entering[0], leaving[0]
-            joined = Wire(before.source, after.target, before.source_port, after.target_port)
-            if before.source != after.target and joined not in flow.wires:
-                kept = [wire for wire in flow.wires if step not in (wire.source, wire.target)]
-                earlier = flow.wires[: flow.wires.index(before)]
-                index = sum(1 for wire in kept if wire in earlier)
-                parts.append(AddWire(joined, index))
-        flow = _applied(flow, parts)
-        edits += parts
-    return Several(f"delete {title_of(steps[0]) if len(steps) == 1 else f'{len(steps)} steps'}", tuple(edits))
-
-
-def clip(flow: Flow, steps: Sequence[str]) -> Several:
-    """The edits that make these steps, the wires among them and their places anew: what the clipboard holds."""
-    chosen = [step for step in flow.steps if step in set(steps)]
-    edits: list[Edit] = []
-    for key in chosen:
-        edits += _step_edits(key, flow.steps[key])
-    edits += [AddWire(wire) for wire in flow.wires if wire.source in chosen and wire.target in chosen]
-    places = {key: flow.layout.steps[key] for key in chosen if key in flow.layout.steps}
-    if places:
-        edits.append(Move(places))
-    return Several("paste", tuple(edits))
-
-
-def _step_edits(key: str, step: Step) -> list[Edit]:
-    edits: list[Edit] = [AddStep(key, step.component, step.config, step.name)]
-    for field in ("retry", "timeout", "note"):
-        value = getattr(step, field)
-        if value is not None:
-            edits.append(SetStep(key, field, value))
-    if step.disabled:
-        edits.append(SetStep(key, "disabled", True))
+        before = list(entering.get(step, ()))
+        after = [wire for wire in leaving.get(step, ()) if wire.source_port != ERROR_PORT]
+        for wire in (*entering.pop(step, {}), *leaving.pop(step, {})):
+            leaving.get(wire.source, {}).pop(wire, None)
+            entering.get(wire.target, {}).pop(wire, None)
+            joins.pop(wire, None)
+        edits.append(RemoveStep(step))
+        if len(before) != 1 or len(after) != 1 or before[0].source == after[0].target:
+            continue
+        bridge = Wire(before[0].source, after[0].target, before[0].source_port, after[0].target_port)
+        if bridge in leaving.get(bridge.source, {}) or bridge.source == step or bridge.target == step:
+            continue
+        order[bridge] = order[before[0]]
+        leaving.setdefault(bridge.source, {})[bridge] = None
+        entering.setdefault(bridge.target, {})[bridge] = None
+        joins[bridge] = order[bridge]
+    # What joins two that stay is added at the end, once: those in between would come and go.
+    kept = [order[wire] for wire in left if wire.source not in gone and wire.target not in gone]
+    added = 0
+    for wire, place in sorted(joins.items(), key=lambda entry: entry[1]):
+        if wire.source not in gone and wire.target not in gone:
+            edits.append(AddWire(wire, bisect_left(kept, place) + added))
+            added += 1
     return edits
-
-
-def paste(
-    flow: Flow, clipped: Several, title: str, *, by: Place | None = None, at: Place | None = None
-) -> tuple[list[str], Edit]:
-    """The clip's steps under ids of their own, moved by an offset or with their corner at a place; ids, and the edit."""
-    names: dict[str, str] = {}
-    edits: list[Edit] = []
-    for edit in clipped.edits:
-        if isinstance(edit, AddStep):
-            names[edit.step] = step_id(re.sub(r"-\d+$", "", edit.step), [*flow.steps, *names.values()])
-            edits.append(replace(edit, step=names[edit.step]))
-        elif isinstance(edit, SetStep) and edit.step in names:
-            edits.append(replace(edit, step=names[edit.step]))
-        elif isinstance(edit, AddWire) and edit.wire.source in names and edit.wire.target in names:
-            wire = replace(edit.wire, source=names[edit.wire.source], target=names[edit.wire.target])
-            edits.append(AddWire(wire))
-        elif isinstance(edit, Move):
-            edits.append(
-                Move(_shifted({names[key]: place for key, place in edit.steps.items() if key in names}, by, at))
-            )
-    return list(names.values()), Several(title, tuple(edits))
-
-
-def _shifted(places: dict[str, Place], by: Place | None, at: Place | None) -> dict[str, Place]:
-    if not places:
-        return places
-    dx, dy = by or (0.0, 0.0)
-    if at is not None:
-        dx = at[0] - min(x for x, _ in places.values())
-        dy = at[1] - min(y for _, y in places.values())
-    return {key: (x + dx, y + dy) for key, (x, y) in places.items()}
-
-
-def duplicate(flow: Flow, steps: Sequence[str], by: Place = (2 * GRID, 5 * GRID)) -> tuple[list[str], Edit]:
-    """Copies of steps beside them; the ids of the copies, and the edit."""
-    title = f"duplicate {flow.title_of(steps[0]) if len(steps) == 1 else f'{len(steps)} steps'}"
-    return paste(flow, clip(flow, steps), title, by=by)
 
 
 def rewire(flow: Flow, old: Wire | None, new: Wire | None) -> Edit | None:
@@ -284,37 +285,6 @@ def add_note(flow: Flow, place: Place, text: str = "Note") -> tuple[str, Edit]:
         number += 1
     key = f"n{number}"
     return key, Several("add a note", (SetNote(key, Note(text)), Move(notes={key: (*snapped(*place), *NOTE_SIZE)})))
-
-
-def remove_note(note: str) -> Edit:
-    """Takes a note away."""
-    return RemoveNote(note)
-
-
-def remove_group(group: str) -> Edit:
-    """Takes a frame away; its steps stay."""
-    return RemoveGroup(group)
-
-
-def tidy(flow: Flow, cards: Cards) -> Edit | None:
-    """Lays the whole flow out anew; None where it lies so already."""
-    sizes = {key: (WIDTH, card.height) for key, card in cards.items()}
-    ports = {key: [port.name for port in card.outputs] for key, card in cards.items()}
-    layout = arrange(flow, sizes, ports)
-    steps = {
-        key: place for key, place in layout.steps.items() if key in flow.steps and flow.layout.steps.get(key) != place
-    }
-    notes = {
-        key: place for key, place in layout.notes.items() if key in flow.notes and flow.layout.notes.get(key) != place
-    }
-    groups = {
-        key: place
-        for key, place in layout.groups.items()
-        if key in flow.groups and flow.layout.groups.get(key) != place
-    }
-    if not (steps or notes or groups):
-        return None
-    return Several("tidy up", (Move(steps, notes, groups),))
 
 
 def _applied(flow: Flow, edits: Iterable[Edit]) -> Flow:

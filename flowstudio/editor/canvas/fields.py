@@ -15,14 +15,20 @@ class NameField(QLineEdit):
     """One line over a title: Enter or leaving it keeps the text, Esc does not."""
 
     def __init__(
-        self, parent: QWidget, text: str, font: QFont, place: Placed, done: Callable[[str | None], None]
+        self,
+        parent: QWidget,
+        text: str,
+        font: QFont,
+        place: Placed,
+        done: Callable[[str | None], None],
+        called: str = "Name",
     ) -> None:
         super().__init__(text, parent)
         self._place = place
         self._done: Callable[[str | None], None] | None = done
         self.setProperty("compact", True)
         self.setFont(font)
-        self.setAccessibleName("Name")
+        self.setAccessibleName(called)
         self.setTextMargins(0, 0, 0, 0)
         self.follow()
         self.selectAll()

@@ -42,6 +42,8 @@ class Board(Protocol):
     pill_pressed: Any
     copied: Any
     wire_dropped: Any
+    fold_pressed: Any
+    framed: Any
 
     @property
     def zoom(self) -> float: ...
@@ -51,7 +53,7 @@ class Board(Protocol):
     def select_items(self, items: Iterable[QGraphicsItem]) -> None: ...
     def show_selected(self, items: Iterable[QGraphicsItem]) -> None: ...
     def chosen(self) -> list[QGraphicsItem]: ...
-    def moved(self, items: Iterable[StepItem]) -> None: ...
+    def moved(self, items: Iterable[StepItem | GroupItem]) -> None: ...
     def columns(self) -> set[float]: ...
     def inside(self, rect: QRectF) -> list[QGraphicsItem]: ...
     def wires_near(self, rect: QRectF) -> list[WireItem]: ...
@@ -172,6 +174,35 @@ class Marquee(Gesture):
             self.board.select_items(())
 
 
+class Frame(Gesture):
+    """Alt-drag over the bare canvas: draws a frame, and the steps in it become a group."""
+
+    cursor = Qt.CursorShape.CrossCursor
+
+    def drag(self, pointer: Pointer) -> None:
+        rect = QRectF(self.pressed.scene, pointer.scene).normalized()
+        self.board.marquee = rect
+        self.board.ghosts = [item.card_rect() for item in self._held(rect)]
+        self.board.viewport().update()
+
+    def _held(self, rect: QRectF) -> list[StepItem]:
+        found = self.board.inside(rect)
+        return [item for item in found if isinstance(item, StepItem) and rect.contains(item.card_rect().center())]
+
+    def drop(self, pointer: Pointer) -> None:
+        self.cancel()
+        rect = QRectF(self.pressed.scene, pointer.scene).normalized()
+        self.board.framed.emit(self._held(rect), rect)
+
+    def cancel(self) -> None:
+        self.board.marquee = None
+        self.board.ghosts = []
+        self.board.viewport().update()
+
+    def click(self, pointer: Pointer) -> None:
+        self.board.select_items(())
+
+
 class Move(Gesture):
     """A drag of steps, notes and frames over the grid. One free step let go over a wire goes into it."""
 
@@ -180,7 +211,7 @@ class Move(Gesture):
     def __init__(self, board: Board, pressed: Pointer, item: StepItem | NoteItem | GroupItem) -> None:
         super().__init__(board, pressed)
         self._item = item
-        self._steps: list[StepItem] = []
+        self._cards: list[StepItem | GroupItem] = []
         self._places: dict[Any, list[float]] = {}
         self._columns: set[float] = set()
         self._over: WireItem | None = None
@@ -204,7 +235,9 @@ class Move(Gesture):
             if isinstance(item, GroupItem):
                 moving += self.board.members(item)
         moving = list(dict.fromkeys(moving))
-        self._steps = [item for item in moving if isinstance(item, StepItem)]
+        self._cards = [
+            item for item in moving if isinstance(item, StepItem) or (isinstance(item, GroupItem) and item.folded)
+        ]
         self._places = {item: [item.x(), item.y()] for item in moving}
         self._columns = self.board.columns() | {self._item.x()}
 
@@ -215,7 +248,7 @@ class Move(Gesture):
         dy = round((y + by.y()) / GRID) * GRID - y
         for item, (left, top) in self._places.items():
             item.setPos(left + dx, top + dy)
-        self.board.moved(self._steps)
+        self.board.moved(self._cards)
         self._hold(self._wire_below())
 
     def _column_at(self, x: float) -> float:
@@ -252,18 +285,18 @@ class Move(Gesture):
         self._hold(None)
         for item, (x, y) in self._places.items():
             item.setPos(x, y)
-        self.board.moved(self._steps)
+        self.board.moved(self._cards)
 
 
 class Copy(Gesture):
-    """Alt-drag or Ctrl-drag of steps: copies land where they are let go; a Ctrl-click adds to the selection."""
+    """Alt-drag or Ctrl-drag: copies land where they are let go; a Ctrl-click adds to the selection."""
 
     cursor = Qt.CursorShape.DragCopyCursor
 
-    def __init__(self, board: Board, pressed: Pointer, item: StepItem) -> None:
+    def __init__(self, board: Board, pressed: Pointer, item: StepItem | NoteItem | GroupItem) -> None:
         super().__init__(board, pressed)
         self._item = item
-        self._items: list[StepItem] = []
+        self._items: list[StepItem | NoteItem | GroupItem] = []
         self._by = (0.0, 0.0)
 
     def click(self, pointer: Pointer) -> None:
@@ -273,12 +306,14 @@ class Copy(Gesture):
     def begin(self, pointer: Pointer) -> None:
         if not self._item.isSelected():
             self.board.select_items([self._item])
-        self._items = [item for item in self.board.chosen() if isinstance(item, StepItem)]
+        chosen = self.board.chosen()
+        self._items = [item for item in chosen if isinstance(item, StepItem | NoteItem | GroupItem)]
 
     def drag(self, pointer: Pointer) -> None:
         away = pointer.scene - self.pressed.scene
         self._by = round(away.x() / GRID) * GRID, round(away.y() / GRID) * GRID
-        self.board.ghosts = [item.card_rect().translated(*self._by) for item in self._items]
+        rects = [item.card_rect() if isinstance(item, StepItem) else item.rect() for item in self._items]
+        self.board.ghosts = [rect.translated(*self._by) for rect in rects]
         self.board.viewport().update()
 
     def drop(self, pointer: Pointer) -> None:
@@ -334,6 +369,10 @@ class Connect(Gesture):
 
     def _target_at(self, pointer: Pointer) -> tuple[StepItem, CardPort] | None:
         hit = self.board.at(pointer.scene)
+        if isinstance(hit.frame, GroupItem) and hit.frame.folded:
+            words = "Unfold the group to wire its steps"
+            QToolTip.showText(self.board.viewport().mapToGlobal(pointer.view.toPoint()), words, self.board.viewport())
+            return None
         if hit.step is None or hit.step.card is None or hit.step is self._step:
             QToolTip.hideText()
             return None
@@ -359,7 +398,9 @@ class Connect(Gesture):
 
     def drop(self, pointer: Pointer) -> None:
         target = self._target
-        refused = self.board.at(pointer.scene).step is not None and target is None
+        hit = self.board.at(pointer.scene)
+        over_folded = isinstance(hit.frame, GroupItem) and hit.frame.folded
+        refused = target is None and (hit.step is not None or over_folded)
         self.cancel()
         own = self._step.dot(self._port.side, self._port.name)
         other = None
@@ -469,6 +510,7 @@ class Slice(Gesture):
         self.board.viewport().update()
 
 
+_COPYING: Final = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ControlModifier
 _ADDING: Final = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier
 
 
@@ -487,9 +529,14 @@ def gesture_for(board: Board, hit: Hit, pressed: Pointer, button: Qt.MouseButton
         if hit.kind == "pill":
             return Press(board, pressed, lambda: board.pill_pressed.emit(wire))
         return PickUp(board, pressed, wire)
+    if isinstance(hit.frame, GroupItem) and hit.kind == "fold":
+        frame = hit.frame
+        return Press(board, pressed, lambda: board.fold_pressed.emit(frame))
+    if hit.frame is not None and hit.kind != "grip" and pressed.has(_COPYING):
+        return Copy(board, pressed, hit.frame)
     if hit.frame is not None:
         return Resize(board, pressed, hit.frame) if hit.kind == "grip" else Move(board, pressed, hit.frame)
-    return Marquee(board, pressed)
+    return Frame(board, pressed) if pressed.has(Qt.KeyboardModifier.AltModifier) else Marquee(board, pressed)
 
 
 def _on_step(board: Board, hit: Hit, step: StepItem, pressed: Pointer) -> Gesture:
@@ -504,8 +551,7 @@ def _on_step(board: Board, hit: Hit, step: StepItem, pressed: Pointer) -> Gestur
         return Connect(board, pressed, step, port)
     if hit.kind == "corner":
         return Press(board, pressed, lambda: board.corner_pressed.emit(step))
-    copying = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ControlModifier
-    return Copy(board, pressed, step) if pressed.has(copying) else Move(board, pressed, step)
+    return Copy(board, pressed, step) if pressed.has(_COPYING) else Move(board, pressed, step)
 
 
 def _picked_up(board: Board, pressed: Pointer, wire: WireItem) -> Gesture | None:

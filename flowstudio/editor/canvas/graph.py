@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from PySide6.QtCore import QMimeData, QObject, QPoint, QPointF
 from PySide6.QtGui import QUndoStack
 
-from flowstudio.editor.canvas import compose
+from flowstudio.editor.canvas import compose, grouping
 from flowstudio.editor.canvas.cards import Card
 from flowstudio.editor.canvas.items import GroupItem, NoteItem, PortDot, StepItem, WireItem
 from flowstudio.editor.canvas.nodegraph import BackdropNode, BaseNode, NodeGraph
 from flowstudio.editor.canvas.viewer import FlowViewer, dropped_component
-from flowstudio.flow.edits import Edit, Move, SetConfig, SetStep
+from flowstudio.flow.edits import Edit, Move, SetConfig, SetStep, Several
 from flowstudio.flow.model import Flow, Wire
 
 
@@ -87,12 +87,29 @@ class CanvasGraph(NodeGraph):  # type: ignore[misc]  # NodeGraphQt ships no type
         return name
 
     def _on_nodes_moved(self, node_data: Mapping[StepItem | NoteItem | GroupItem, Sequence[float]]) -> None:
-        edit = move_of(node_data)
+        edit = self._with_membership(node_data, move_of(node_data))
         if edit is not None:
             # Nudges follow each other as one step of undo; a drag is a step of its own.
             self._document.end_series()
             self._document.apply(edit)
             self._document.end_series()
+
+    def _with_membership(self, dragged: Iterable[StepItem | NoteItem | GroupItem], edit: Edit | None) -> Edit | None:
+        """The move, and what it does to groups: who is let go over a frame joins it."""
+        if edit is None:
+            return None
+        with_it = {item.key for item in dragged if isinstance(item, GroupItem)}
+        frames = {
+            item.key: (item.card_rect().getRect() if item.folded else item.frame())
+            for item in self.viewer().frames
+            if isinstance(item, GroupItem) and item.key not in with_it
+        }
+        flow = self._document.flow
+        carried = set(grouping.members(flow, with_it))
+        steps = [item for item in dragged if isinstance(item, StepItem) and item.key not in carried]
+        centres = {item.key: (item.card_rect().center().x(), item.card_rect().center().y()) for item in steps}
+        joins = grouping.moved(flow, centres, frames) if frames else []
+        return Several(edit.title, (edit, *joins)) if joins else edit
 
     def _on_connection_changed(
         self, disconnected: Sequence[Sequence[PortDot]], connected: Sequence[Sequence[PortDot]]
@@ -165,7 +182,8 @@ def move_of(moved: Mapping[StepItem | NoteItem | GroupItem, Sequence[float]]) ->
         if isinstance(item, StepItem):
             steps[item.key] = (item.x(), item.y())
         elif not (isinstance(item, GroupItem) and item.automatic):
-            rect = item.rect()
-            place = (rect.x(), rect.y(), rect.width(), rect.height())
-            (notes if isinstance(item, NoteItem) else groups)[item.key] = place
+            if isinstance(item, GroupItem):
+                groups[item.key] = item.frame()
+            else:
+                notes[item.key] = (item.rect().x(), item.rect().y(), item.rect().width(), item.rect().height())
     return Move(steps, notes, groups) if steps or notes or groups else None

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, Qt
 from flowstudio.editor.canvas.cards import CardPort
 from flowstudio.editor.canvas.items import GroupItem, NoteItem, StepItem, WireItem
 
-HitKind = Literal["nothing", "step", "port", "stub", "corner", "pill", "wire", "note", "group", "grip"]
+HitKind = Literal["nothing", "step", "port", "stub", "corner", "pill", "wire", "note", "group", "grip", "fold"]
 
 
 @dataclass(frozen=True, slots=True)

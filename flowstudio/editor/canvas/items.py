@@ -11,7 +11,7 @@ from PySide6.QtGui import QPainter, QPainterPath, QPen, QStaticText, QTransform
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsPathItem, QStyleOptionGraphicsItem, QWidget
 
 from flowstudio.editor.canvas.cards import WIDTH, Caption, Card, CardPort, WireState, count_text
-from flowstudio.editor.canvas.ink import MARGIN, PLAIN, READABLE, SMALL_FONT_PIXELS, Ink, pen
+from flowstudio.editor.canvas.ink import FAR, MARGIN, PLAIN, READABLE, SMALL_FONT_PIXELS, Ink, pen
 from flowstudio.editor.canvas.nodegraph import AbstractNodeItem, BackdropNodeItem, NodeItem, PipeItem, PortItem
 from flowstudio.editor.canvas.routes import Route, route
 from flowstudio.flow.model import ERROR_PORT, Wire
@@ -23,6 +23,10 @@ FADED_TARGET: Final = 0.35
 CAPTION_HEIGHT: Final = 25.0
 STUB: Final = 44.0
 """The room of the "+" to the right of a free output."""
+
+FOLDED_AT: Final = (24.0, 48.0)
+"""Where in its frame the card of a folded group lies: where its first step was."""
+_FOLDED_HEIGHT: Final = 64.0
 
 _Z_FRAME: Final = -3.0
 _Z_NOTE: Final = -2.0
@@ -122,8 +126,8 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         self.breakpoint: str | None = None
         """`on`, `condition` or `off`; None where there is none."""
         self.pinned = False
-        self.slot = -1
-        """Its place among what is painted from afar."""
+        self.folded: GroupItem | None = None
+        """The folded group that it is put away in."""
 
     def show_card(self, card: Card) -> None:
         """Takes over what the card says and where its ports are; their dots have to be there."""
@@ -185,7 +189,9 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         return port.side == "out" and port.name != ERROR_PORT and not self.is_wired(port)
 
     def port_point(self, side: str, name: str) -> tuple[float, float]:
-        """Where a port is, in the scene."""
+        """Where a port is, in the scene; at the folded group's edge where the step is put away."""
+        if self.folded is not None:
+            return self.folded.port_point(side)
         port = self.card.port("in" if side == "in" else "out", name) if self.card is not None else None
         x, y = (port.x, port.y) if port is not None else (0.0, 32.0)
         return self.x() + x, self.y() + y
@@ -472,7 +478,8 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         self.state: WireState = "idle"
         self.count = 0
         self.hovered = False
-        self.slot = -1
+        self.tucked = False
+        """Both ends are put away in the same folded group."""
 
     @property
     def marked(self) -> bool:
@@ -493,7 +500,7 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         source, target = ends
         assert self._output_port is not None
         assert self._input_port is not None
-        error = self._output_port.name == ERROR_PORT
+        error = self._output_port.name == ERROR_PORT and source.folded is None
         start = source.port_point("out", self._output_port.name)
         self.route = route(start, target.port_point("in", self._input_port.name), error)
         self._curve = self.route.path()
@@ -558,11 +565,20 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
             return
         if self.count > 1:
             self._paint_pill(painter, ink, zoom)
-        if zoom >= READABLE and self._output_port is not None and self._output_port.name == ERROR_PORT:
+        if (
+            zoom >= READABLE
+            and self._output_port is not None
+            and self._output_port.name == ERROR_PORT
+            and not self._put_away()
+        ):
             painter.setPen(ink.state_pen("failed"))
             painter.setFont(ink.label_font)
             x, y = self.route.start
             painter.drawText(QPointF(x + 9, y + 15), "on error")
+
+    def _put_away(self) -> bool:
+        ends = self.ends()
+        return ends is not None and ends[0].folded is not None
 
     def _draw(self, painter: QPainter, line: QPen) -> None:
         painter.setPen(line)
@@ -765,19 +781,90 @@ class NoteItem(_Frame):
 
 
 class GroupItem(_Frame):
-    """The frame of a group, with its title in the upper left corner."""
+    """A group: a frame with its title in the upper left corner, or, folded, a card that stands for its steps."""
 
     def __init__(self, name: str = "", parent: QGraphicsItem | None = None) -> None:
         super().__init__(name, parent)
         self.setZValue(_Z_FRAME)
         self.automatic = False
         """It has no place of its own, but lies around its steps."""
+        self.folded = False
+        self.count = 0
+        """How many steps it holds."""
+        self.entered = self.left = False
+        """Whether wires lead in, and out."""
+        self.status = "idle"
+        self.caption: Caption | None = None
+        self.hovered_fold = False
+        self._words: dict[str, tuple[str, QStaticText]] = {}
+
+    def frame(self) -> tuple[float, float, float, float]:
+        """Where the frame lies, also while it is folded: x, y, width, height."""
+        dx, dy = FOLDED_AT if self.folded else (0.0, 0.0)
+        return self.x() - dx, self.y() - dy, self._width, self._height
+
+    def place(self, x: float, y: float, width: float, height: float) -> None:
+        """Puts the frame there, or the card that stands for it."""
+        if not self.folded:
+            super().place(x, y, width, height)
+            return
+        self.setPos(x + FOLDED_AT[0], y + FOLDED_AT[1])
+        self._width, self._height = width, height
+        bounds = QRectF(-MARGIN, -MARGIN, WIDTH + 2 * MARGIN, _FOLDED_HEIGHT + MARGIN + CAPTION_HEIGHT + 3)
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self.update()
+
+    def fold(self, folded: bool) -> None:
+        """Becomes a card, or a frame again, at the same place."""
+        if folded != self.folded:
+            frame = self.frame()
+            self.folded = folded
+            self.setZValue(_Z_STEP if folded else _Z_FRAME)
+            self.prepareGeometryChange()
+            self._bounds = QRectF(-4, -4, self._width + 8, self._height + 8)
+            self.place(*frame)
+
+    def rect(self) -> QRectF:
+        return self.card_rect() if self.folded else super().rect()
+
+    def card_rect(self) -> QRectF:
+        """The card that it is while folded, in the scene."""
+        return QRectF(self.x(), self.y(), WIDTH, _FOLDED_HEIGHT)
+
+    def port_point(self, side: str) -> tuple[float, float]:
+        """Where the wires of what is put away in it end."""
+        return self.x() + (0.0 if side == "in" else WIDTH), self.y() + _FOLDED_HEIGHT / 2
 
     def title_rect(self) -> QRectF:
         """The strip that takes clicks: the rest of the frame lets them through to what it holds."""
         return QRectF(self.x(), self.y(), self._width, 32)
 
+    def fold_rect(self) -> QRectF:
+        """The mark that folds and unfolds, in the scene."""
+        if self.folded:
+            return QRectF(self.x() + WIDTH - 30, self.y() + 4, 26, 26)
+        return QRectF(self.x() + 5, self.y() + 4, 26, 26)
+
+    def fare(self, status: str, caption: Caption | None) -> None:
+        """Shows how its steps fared, while folded."""
+        if (status, caption) != (self.status, self.caption):
+            self.status, self.caption = status, caption
+            self.update()
+
+    def forget_words(self) -> None:
+        """The fonts are other ones."""
+        self._words.clear()
+        self.update()
+
     def _paint(self, painter: QPainter, stage: Stage) -> None:
+        if self.folded:
+            self._paint_card(painter, stage)
+        else:
+            self._paint_frame(painter, stage)
+
+    def _paint_frame(self, painter: QPainter, stage: Stage) -> None:
         ink = stage.ink
         theme = ink.theme
         zoom = painter.worldTransform().m11()
@@ -787,10 +874,94 @@ class GroupItem(_Frame):
         if not stage.draft:
             painter.setPen(ink.text2)
             grown = max(1.0, SMALL_FONT_PIXELS / (12 * zoom))
+            left = 14.0
+            if zoom >= PLAIN:
+                left = 31.0
+                self._paint_fold(painter, ink, zoom, "caret-down", 18.0, 16.5)
             painter.setFont(ink.note_title_font)
             painter.scale(grown, grown)
-            room = (self._width - 28) / grown
+            room = (self._width - left - 14) / grown
             text = ink.metrics(ink.note_title_font).elidedText(self.text, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(QPointF(14 / grown, 21 if grown == 1.0 else 17), text)
+            painter.drawText(QPointF(left / grown, 21 if grown == 1.0 else 17), text)
             painter.scale(1 / grown, 1 / grown)
         self._paint_grip(painter, ink)
+
+    def _paint_fold(self, painter: QPainter, ink: Ink, zoom: float, icon: str, x: float, y: float) -> None:
+        color = ink.theme.color("text" if self.hovered_fold else "text3")
+        picture = ink.icon(icon, color, 14)
+        painter.save()
+        painter.translate(x - 7, y - 7)
+        painter.scale(1 / zoom, 1 / zoom)
+        painter.drawPixmap(QPointF(0, 0), picture)
+        painter.restore()
+
+    def _look(self) -> str:
+        if self.status in _ALIVE:
+            return f"{self.status}+" if self.isSelected() else self.status
+        if self.isSelected():
+            return "selected"
+        return "hover" if self.hovered else "idle"
+
+    def _paint_card(self, painter: QPainter, stage: Stage) -> None:
+        ink = stage.ink
+        theme = ink.theme
+        at = painter.worldTransform()
+        zoom = at.m11()
+        if zoom < FAR:
+            return  # it is among the rectangles that are painted from afar
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, not stage.draft)
+        painter.setPen(pen(theme.color("line2"), 1))
+        painter.setBrush(theme.color("node"))
+        for back in (8.0, 4.0):
+            edge = QRectF(back + 0.5, back + 0.5, WIDTH - 2 * back - 1, _FOLDED_HEIGHT - 1)
+            painter.drawRoundedRect(edge, 10, 10)
+        painter.setWorldTransform(QTransform.fromTranslate(stage.pixel(at.dx()), stage.pixel(at.dy())))
+        painter.drawPixmap(QPointF(-MARGIN * zoom, -MARGIN * zoom), ink.card(self._look(), _FOLDED_HEIGHT))
+        painter.drawPixmap(QPointF(12 * zoom, 12 * zoom), ink.tile("stack", "", False))
+        if zoom >= PLAIN:
+            for shown, x in ((self.entered, 0.0), (self.left, WIDTH)):
+                if shown:
+                    spot = QPointF((x - 8) * zoom, (_FOLDED_HEIGHT / 2 - 8) * zoom)
+                    painter.drawPixmap(spot, ink.port(True, False, False))
+        painter.scale(zoom, zoom)
+        if not stage.draft:
+            self._paint_card_words(painter, ink, zoom)
+        if zoom >= PLAIN:
+            self._paint_fold(painter, ink, zoom, "caret-right", WIDTH - 17, 17)
+            if self.caption is not None and zoom >= READABLE:
+                icon = ink.icon(theme.state_icon(self.caption.state), theme.state(self.caption.state), 14)
+                painter.setWorldTransform(QTransform.fromTranslate(stage.pixel(at.dx()), stage.pixel(at.dy())))
+                painter.drawPixmap(QPointF(4 * zoom, (_FOLDED_HEIGHT + 11) * zoom), icon)
+
+    def _paint_card_words(self, painter: QPainter, ink: Ink, zoom: float) -> None:
+        small = zoom < PLAIN or zoom * 13 < 11
+        font = ink.note_title_font if small else ink.title_font
+        grown = max(1.0, 11 / (12 * zoom)) if small else 1.0
+        room = WIDTH - 62 - 34
+        painter.setPen(ink.text)
+        painter.setFont(font)
+        title = self._line("title", self.text, font, int(room / grown / 6) * 6, ink)
+        middle = 23.5 if zoom >= READABLE else 32.0
+        painter.save()
+        painter.translate(62, middle)
+        painter.scale(grown, grown)
+        painter.drawStaticText(QPointF(0, -title.size().height() / 2), title)
+        painter.restore()
+        if zoom < READABLE:
+            return
+        painter.setPen(ink.text2)
+        painter.setFont(ink.summary_font)
+        told = f"{self.count} step{'s' if self.count != 1 else ''}, folded"
+        painter.drawStaticText(QPointF(62, 34.4), self._line("summary", told, ink.summary_font, room, ink))
+        if self.caption is not None:
+            painter.setFont(ink.label_font)
+            painter.setPen(ink.state_pen(self.caption.state))
+            words = self._line("caption", self.caption.text, ink.label_font, WIDTH - 24, ink)
+            painter.drawStaticText(QPointF(23.5, _FOLDED_HEIGHT + 18 - words.size().height() / 2), words)
+
+    def _line(self, key: str, text: str, font: Any, room: float, ink: Ink) -> QStaticText:
+        told = f"{id(font)} {room} {text}"
+        kept = self._words.get(key)
+        if kept is None or kept[0] != told:
+            kept = self._words[key] = told, ink.words(text, font, room)
+        return kept[1]

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from PySide6.QtCore import QLineF, QRectF
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from flowstudio.editor.canvas.cards import WIDTH
 from flowstudio.editor.canvas.ink import Ink, pen
-from flowstudio.editor.canvas.items import StepItem, WireItem
+from flowstudio.editor.canvas.items import GroupItem, StepItem, WireItem
+
+Drawn = StepItem | GroupItem
+"""What is a rectangle from afar: a card, or a folded group."""
 
 _ROUNDED = 150
 """Up to so many cards the small map rounds their corners."""
@@ -20,18 +22,21 @@ class Overview:
     """A rectangle for each card and a line for each wire, kept by state and changed in place."""
 
     def __init__(self) -> None:
-        self._rects: dict[str, dict[StepItem, QRectF]] = {}
-        self._chosen: dict[StepItem, QRectF] = {}
+        self._rects: dict[str, dict[Drawn, QRectF]] = {}
+        self._chosen: dict[Drawn, QRectF] = {}
         self.revision = 0
         """Rises whenever a card changes."""
         self._lines: dict[str, dict[WireItem, QLineF]] = {}
-        self._state_of: dict[StepItem, str] = {}
+        self._state_of: dict[Drawn, str] = {}
         self._line_state_of: dict[WireItem, str] = {}
         self._rect_lists: dict[str, list[QRectF]] = {}
         self._line_lists: dict[str, list[QLineF]] = {}
 
-    def put(self, item: StepItem) -> None:
+    def put(self, item: Drawn) -> None:
         """Takes in a card, or what is new of it."""
+        if isinstance(item, StepItem) and item.folded is not None:
+            self.drop(item)
+            return
         self.revision += 1
         state = item.status
         before = self._state_of.get(item)
@@ -40,7 +45,7 @@ class Overview:
             self._rect_lists.pop(before, None)
         self._state_of[item] = state
         rects = self._rects.setdefault(state, {})
-        rect = rects[item] = QRectF(item.x(), item.y(), WIDTH, item.card.height if item.card is not None else 64)
+        rect = rects[item] = item.card_rect()
         self._rect_lists.pop(state, None)
         if item.isSelected():
             self._chosen[item] = rect
@@ -49,6 +54,9 @@ class Overview:
 
     def put_wire(self, item: WireItem) -> None:
         """Takes in a wire, or what is new of it."""
+        if item.tucked:
+            self.drop_wire(item)
+            return
         before = self._line_state_of.get(item)
         if before is not None and before != item.state:
             del self._lines[before][item]
@@ -58,7 +66,7 @@ class Overview:
         self._lines.setdefault(item.state, {})[item] = QLineF(*start, *end)
         self._line_lists.pop(item.state, None)
 
-    def drop(self, item: StepItem) -> None:
+    def drop(self, item: Drawn) -> None:
         """Forgets a card."""
         self.revision += 1
         self._chosen.pop(item, None)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import QPointF, QRectF
 
-from flowstudio.editor.canvas.cards import WIDTH, Card, caption_of, card_of, spec_of, wire_state
+from flowstudio.editor.canvas.cards import WIDTH, Caption, Card, caption_of, card_of, spec_of, wire_state
 from flowstudio.editor.canvas.graph import CanvasGraph, GroupNode, NoteNode, StepNode
 from flowstudio.editor.canvas.items import GroupItem, NoteItem, StepItem, WireItem
 from flowstudio.editor.canvas.viewer import FlowViewer
@@ -25,6 +25,13 @@ _AROUND_GROUP: Final = (24.0, 48.0, 24.0, 48.0)
 _EMPTY_GROUP: Final = (232.0, 120.0)
 _MANY: Final = 100
 """From so many new or lost steps on it is worth holding the garbage collector."""
+_RANKS: Final = {
+    status: rank
+    for rank, status in enumerate(
+        ("failed", "paused", "running", "waiting", "not-configured", "succeeded", "replayed", "filtered", "not-taken")
+    )
+}
+"""Which of its steps a folded group shows the state of."""
 _GLIDING: Final = 300
 """Cards beyond this number do not slide: nobody can follow them."""
 
@@ -48,6 +55,8 @@ class Projection:
         self._flow = Flow(id="", name="")
         self._step_type = StepNode.type_
         self._layout = Layout()
+        self._put_away: dict[str, GroupItem] = {}
+        """Steps to the folded groups that stand for them."""
 
     @property
     def flow(self) -> Flow:
@@ -81,9 +90,11 @@ class Projection:
             self._add_wire(wire)
         glides = self._move_steps(changes.moved.steps, before)
         self._follow_frames(flow, changes)
+        if self._put_away or self._workspace.collapsed:
+            self.fold([*new, *changed, *ends])
         self.fare([*new, *changed, *(end for end in ends if end in self.steps)])
         self.mark(new)
-        if new and glides:
+        if glides:
             self._viewer.glide(glides)
         self._viewer.refresh()
 
@@ -97,12 +108,76 @@ class Projection:
                 # NodeGraphQt's ports still think themselves connected.
                 self._remove_wire(wire)
                 self._add_wire(wire)
-            else:
-                item.setVisible(True)
         for key in self.steps:
             self._put_step(key)
-        self._viewer.moved(self.steps.values())
         self._place_frames(self._flow)
+        self._viewer.moved(self.steps.values())
+        for wire in self.wires.values():
+            wire.setVisible(not wire.tucked)
+
+    def fold(self, renewed: Iterable[str] = ()) -> None:
+        """Shows groups as cards or as frames, as the workspace says; `renewed` steps have new items."""
+        folded = [key for key in self._flow.groups if key in self._workspace.collapsed and key in self.groups]
+        away: dict[str, GroupItem] = {}
+        for key in folded:
+            for step in self._flow.groups[key].steps:
+                if step in self.steps:
+                    away.setdefault(step, self.groups[key])
+        changed = {step for step in {*away, *self._put_away} if away.get(step) is not self._put_away.get(step)}
+        changed |= {step for step in renewed if step in away}
+        self._put_away = away
+        overview = self._viewer.overview
+        for key, item in self.groups.items():
+            item.count = sum(step in self.steps for step in self._flow.groups[key].steps)
+            if item.folded != (key in folded):
+                item.fold(key in folded)
+            if item.folded:
+                overview.put(item)
+            else:
+                overview.drop(item)
+        for step in changed:
+            held = self.steps.get(step)
+            if held is not None:
+                held.folded = away.get(step)
+                held.setVisible(held.folded is None)
+                if held.folded is not None:
+                    self._viewer.forget(held)
+                overview.put(held)
+        self._tuck({wire for step in {*changed, *away} if step in self.steps for wire in self.steps[step].wires()})
+        if changed:
+            self._fare_groups()
+            self._viewer.refresh()
+
+    def _tuck(self, wires: Iterable[WireItem]) -> None:
+        for wire in wires:
+            ends = wire.ends()
+            wire.tucked = ends is not None and ends[0].folded is not None and ends[0].folded is ends[1].folded
+            wire.setVisible(not wire.tucked)
+            if wire.tucked:
+                self._viewer.forget(wire)
+            wire.reroute()
+            self._viewer.overview.put_wire(wire)
+        for group in self.groups.values():
+            group.entered = group.left = False
+        for step, group in self._put_away.items():
+            for wire in self.steps[step].wires():
+                ends = wire.ends()
+                if ends is not None and not wire.tucked:
+                    group.left |= ends[0] is self.steps[step]
+                    group.entered |= ends[1] is self.steps[step]
+
+    def _fare_groups(self) -> None:
+        members: dict[GroupItem, list[str]] = {}
+        for step, group in self._put_away.items():
+            members.setdefault(group, []).append(step)
+        for group, steps in members.items():
+            worst = min(steps, key=lambda step: _RANKS.get(self.steps[step].status, len(_RANKS)))
+            item = self.steps[worst]
+            caption = item.caption
+            if caption is not None and len(steps) > 1:
+                caption = Caption(caption.state, f"{item.card.title if item.card else worst}: {caption.text}")
+            group.fare(item.status, caption)
+            self._viewer.overview.put(group)
 
     def fare(self, steps: Iterable[str]) -> None:
         """Shows how these steps fared, and the wires around them."""
@@ -124,6 +199,8 @@ class Projection:
             wires.update(item.wires())
         for item in wires:
             self._fare_wire(item, live)
+        if self._put_away:
+            self._fare_groups()
         if self.running or self._viewer.stage.fading:
             self._viewer.animate()
         self._viewer.refresh()
@@ -160,12 +237,11 @@ class Projection:
         """Shows what is selected in the workspace."""
         selected = self._workspace.selected
         wanted: set[Any] = {self.steps[key] for key in selected.steps if key in self.steps}
-        if selected.wire in self.wires:
-            wanted.add(self.wires[selected.wire])
-        if selected.note in self.notes:
-            wanted.add(self.notes[selected.note])
-        if selected.group in self.groups:
-            wanted.add(self.groups[selected.group])
+        # What is put away cannot be seen selected; what stands for it can.
+        wanted = {item if item.folded is None else item.folded for item in wanted}
+        wanted |= {self.wires[wire] for wire in selected.wires if wire in self.wires}
+        wanted |= {self.notes[note] for note in selected.notes if note in self.notes}
+        wanted |= {self.groups[group] for group in selected.groups if group in self.groups}
         self._viewer.show_selected(wanted)
 
     def bounds(self, steps: Iterable[str] | None = None) -> QRectF:
@@ -318,6 +394,8 @@ class Projection:
         item = frames.pop(key, None)
         if item is not None:
             self._viewer.forget(item)
+            if isinstance(item, GroupItem):
+                self._viewer.overview.drop(item)
             self._viewer.frames = [*self.groups.values(), *self.notes.values()]
             self.graph.remove_node(self.graph.get_node_by_id(item.id), push_undo=False)
 

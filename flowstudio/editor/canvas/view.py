@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QGraphicsItem, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QGraphicsItem, QMenu, QVBoxLayout, QWidget
 
-from flowstudio.editor.canvas import compose
+from flowstudio.editor.canvas import compose, lining
 from flowstudio.editor.canvas.cards import GRID, WIDTH, CardPort, spec_of
 from flowstudio.editor.canvas.compose import Attachment, NewStep
 from flowstudio.editor.canvas.corners import EmptyHint, SmallMap, ZoomBar
@@ -22,17 +21,21 @@ from flowstudio.editor.canvas.hits import Hit
 from flowstudio.editor.canvas.ink import Ink
 from flowstudio.editor.canvas.items import GroupItem, NoteItem, Stage, StepItem, WireItem
 from flowstudio.editor.canvas.keys import command_of
+from flowstudio.editor.canvas.lining import Axis, Side
 from flowstudio.editor.canvas.paths import Direction, first_step, neighbour, refusals, scope_of
 from flowstudio.editor.canvas.projection import Projection
+from flowstudio.editor.canvas.selected import Selected
 from flowstudio.editor.canvas.viewer import LEAST_FRAMED_ZOOM, MOST_ZOOM, OPENING_ZOOM, FlowViewer, ghost_at
 from flowstudio.editor.document import Document
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Theme, Themes
 from flowstudio.editor.workspace import View, Workspace
-from flowstudio.errors import FileError, Problem
+from flowstudio.errors import Problem
 from flowstudio.flow.diff import Changes, diff
-from flowstudio.flow.edits import Edit, Move, SetGroup, SetNote, SetStep, Several, edit_from_document
+from flowstudio.flow.edits import Edit, RemoveNote, SetGroup, SetNote, SetStep
+from flowstudio.flow.jsonvalue import path_text
 from flowstudio.flow.model import ABSENT, ERROR_PORT, Flow, Group, Note, Wire
+from flowstudio.plan.references import Use
 from flowstudio.sdk.registry import Registry
 
 MIME_EDITS: Final = "application/x-flowstudio-edits"
@@ -81,6 +84,8 @@ class CanvasView(QWidget):
 
     problem = Signal(str)
     """Why something was refused, for the status bar."""
+    said = Signal(str)
+    """What was done beyond what is to be seen, for the status bar."""
     open_requested = Signal(str)
     """A step shall be opened: double click or Enter."""
     port_value_requested = Signal(object)
@@ -119,6 +124,7 @@ class CanvasView(QWidget):
         self.zoom_bar: Final = ZoomBar(self)
         self.small_map: Final = SmallMap(self.viewer, self)
         self.empty_hint: Final = EmptyHint(self)
+        self.selected: Final = Selected(document, workspace, self.projection, registry, self._shape, self)
         self._field: NameField | NoteField | None = None
         self._key_wire: _KeyWire | None = None
         self._unseen = True
@@ -153,6 +159,13 @@ class CanvasView(QWidget):
         viewer.pill_pressed.connect(self._pill_pressed)
         viewer.opened.connect(self._opened)
         viewer.copied.connect(self._copied)
+        viewer.fold_pressed.connect(self._fold_pressed)
+        viewer.framed.connect(self._framed)
+        self.selected.problem.connect(self.problem)
+        self.selected.said.connect(self.said)
+        self.selected.foreign_pasted.connect(self.paste_requested)
+        self.selected.places_unsure.connect(self._places_unsure)
+        workspace.folded.connect(self._folded)
         viewer.wire_dropped.connect(self._wire_dropped)
         viewer.menu_wanted.connect(self._menu_wanted)
         document.changed.connect(self._follow)
@@ -195,11 +208,12 @@ class CanvasView(QWidget):
         """Shows what is selected, or everything."""
         rect = self.projection.bounds(self._workspace.selection) if self._workspace.selection else QRectF()
         selected = self._workspace.selected
-        if selected.wire in self.projection.wires:
-            rect = self.projection.bounds([selected.wire.source, selected.wire.target])
-        for item in (self.projection.notes.get(selected.note or ""), self.projection.groups.get(selected.group or "")):
-            if item is not None:
-                rect = item.rect()
+        for wire in selected.wires:
+            rect = rect.united(self.projection.bounds([wire.source, wire.target]))
+        for note in selected.notes:
+            rect = rect.united(self.projection.notes[note].rect())
+        for group in selected.groups:
+            rect = rect.united(self.projection.groups[group].rect())
         if rect.isEmpty():
             self.frame_all()
         else:
@@ -210,9 +224,11 @@ class CanvasView(QWidget):
         self.viewer.zoom_about(percent / 100, QPointF(self.viewer.viewport().rect().center()))
 
     def reveal(self, step: str) -> None:
-        """Pans to a step if it is not to be seen."""
+        """Pans to a step if it is not to be seen; a folded group that it lies in is unfolded."""
         item = self.projection.steps.get(step)
         if item is not None:
+            if item.folded is not None:
+                self._workspace.set_collapsed([item.folded.key], False)
             self.viewer.reveal(item.card_rect().adjusted(-12, -20, 12, 36))
 
     def add_component(
@@ -270,61 +286,27 @@ class CanvasView(QWidget):
 
     def delete_selection(self, join: bool = True) -> None:
         """Deletes what is selected; `join` wires the neighbours of a step together where each side has one wire."""
-        selected, steps = self._workspace.selected, self.chosen_steps
-        edit: Edit | None = None
-        if steps:
-            edit = compose.remove(self.flow, steps, self.flow.title_of, join)
-        elif selected.wire is not None:
-            edit = compose.remove_wires([selected.wire])
-        elif selected.note is not None:
-            edit = compose.remove_note(selected.note)
-        elif selected.group is not None:
-            edit = compose.remove_group(selected.group)
-        if edit is not None:
-            after = self._after(steps)
-            if self._document.apply(edit):
-                self._workspace.select([after] if after is not None and after in self.flow.steps else [])
+        self.selected.delete(join)
 
     def duplicate(self) -> None:
-        """Puts copies of the selected steps beside them and selects those."""
-        if self.chosen_steps:
-            self._make(*compose.duplicate(self.flow, self.chosen_steps))
+        """Puts copies of what is selected beside it and selects those."""
+        self.selected.duplicate()
 
     def copy(self) -> bool:
-        """Puts the selected steps on the clipboard; False without any."""
-        steps = self.chosen_steps
-        if not steps:
-            return False
-        text = json.dumps(compose.clip(self.flow, steps).to_document(), ensure_ascii=False, indent=2)
-        data = QMimeData()
-        data.setData(MIME_EDITS, text.encode())
-        data.setText(text)
-        QGuiApplication.clipboard().setMimeData(data)
-        return True
+        """Puts what is selected on the clipboard; False without any."""
+        return self.selected.copy()
 
     def cut(self) -> None:
-        """Puts the selected steps on the clipboard and deletes them."""
-        if self.copy():
-            self.delete_selection()
+        """Puts what is selected on the clipboard and deletes it."""
+        self.selected.cut()
 
     def paste(self) -> None:
-        """Pastes steps at the pointer; other text is handed on."""
-        data = QGuiApplication.clipboard().mimeData()
-        held = (
-            bytes(data.data(MIME_EDITS).data()).decode("utf-8", "replace")
-            if data.hasFormat(MIME_EDITS)
-            else data.text()
-        )
-        point = self._pointer_or_centre()
-        clipped = _clip_of(held)
-        if clipped is not None:
-            self._make(*compose.paste(self.flow, clipped, "paste", at=compose.snapped(point.x(), point.y())))
-        elif held.strip():
-            self.paste_requested.emit(held, point)
+        """Pastes at the pointer; text that is nothing of ours is handed on."""
+        self.selected.paste(self._pointer_or_centre())
 
     def select_all(self) -> None:
-        """Selects every step."""
-        self._workspace.select(self.flow.steps)
+        """Selects every step, note and group."""
+        self.selected.select_all()
 
     def walk(self, direction: Direction) -> None:
         """Goes to the neighbouring step, along a wire."""
@@ -336,24 +318,7 @@ class CanvasView(QWidget):
 
     def nudge(self, dx: float, dy: float) -> None:
         """Moves what is selected."""
-        selected, items = self._workspace.selected, self.projection
-        steps = {
-            key: (items.steps[key].x() + dx, items.steps[key].y() + dy) for key in selected.steps if key in items.steps
-        }
-        notes = {}
-        if selected.note in items.notes:
-            rect = items.notes[selected.note].rect()
-            notes = {selected.note: (rect.x() + dx, rect.y() + dy, rect.width(), rect.height())}
-        if selected.group in items.groups:
-            group = items.groups[selected.group]
-            steps = {item.key: (item.x() + dx, item.y() + dy) for item in self._members(group)}
-            rect = group.rect()
-            moved = {selected.group: (rect.x() + dx, rect.y() + dy, rect.width(), rect.height())}
-            groups = {} if group.automatic else moved
-        else:
-            groups = {}
-        if steps or notes or groups:
-            self._document.apply(Move(steps, notes, groups))
+        self.selected.nudge(dx, dy)
 
     def rename(self) -> None:
         """Types a new name over the title of what is selected."""
@@ -365,10 +330,21 @@ class CanvasView(QWidget):
         elif selected.note in self.projection.notes:
             self._edit_note(self.projection.notes[selected.note or ""])
 
+    def change_id(self) -> None:
+        """Types another id for the selected step; all that names it follows."""
+        item = self.projection.steps.get(self._workspace.current_step or "")
+        if item is not None:
+            self._change_id_of(item)
+
     def toggle_disabled(self) -> None:
         """Disables the selected steps, or enables them where all are disabled."""
-        if self.chosen_steps:
-            self._document.apply(compose.toggle_disabled(self.flow, self.chosen_steps))
+        self.selected.toggle_disabled()
+
+    def group(self) -> None:
+        """Makes a group of the selected steps, and has its title typed."""
+        key = self.selected.group()
+        if key is not None:
+            self._rename_group(self.projection.groups[key])
 
     def toggle_pins(self) -> None:
         """Takes the pins off the selected steps, or asks for their last outputs to be pinned."""
@@ -396,13 +372,14 @@ class CanvasView(QWidget):
             point = self._pointer_or_centre()
             key, edit = compose.add_note(self.flow, (point.x(), point.y()), "")
             if self._document.apply(edit):
-                self._workspace.select(note=key)
+                self._workspace.select(notes=[key])
                 self._edit_note(self.projection.notes[key])
 
     def tidy(self) -> None:
-        """Lays the whole flow out anew."""
-        edit = compose.tidy(self.flow, self.projection.cards)
-        if edit is not None and self._document.apply(edit):
+        """Lays the whole flow out anew, or where several steps are selected these alone."""
+        chosen = self.selected.steps
+        edit = lining.tidy(self.flow, self.projection.cards, chosen if len(chosen) > 1 else ())
+        if edit is not None and self._document.apply(edit) and len(chosen) < 2:
             self.frame_all()
 
     def connect_by_keys(self) -> None:
@@ -473,6 +450,7 @@ class CanvasView(QWidget):
 
     def _restored(self) -> None:
         self.projection.mark(self.flow.steps)
+        self._folded(self.flow.groups)
         self._kept_view = self._workspace.view
         if not self._unseen:
             self._open_view()
@@ -549,7 +527,12 @@ class CanvasView(QWidget):
         self.projection.fare_wires()
         paused = self._playback.paused
         if status == "paused" and paused is not None:
-            self.reveal(str(paused.get("step")))
+            item = self.projection.steps.get(str(paused.get("step")))
+            if item is not None and item.folded is not None:
+                # Stopping never changes the layout: the folded group shows that it stopped in it.
+                self.viewer.reveal(item.folded.card_rect().adjusted(-12, -20, 12, 36))
+            elif item is not None:
+                self.reveal(item.key)
 
     def _busy(self) -> list[QGraphicsItem]:
         steps = [self.projection.steps[key] for key in self.projection.running if key in self.projection.steps]
@@ -567,18 +550,14 @@ class CanvasView(QWidget):
 
     def _select_items(self, items: list[QGraphicsItem]) -> None:
         steps = [item.key for item in items if isinstance(item, StepItem)]
-        if steps:
-            # What was chosen first stays first: the last one is what the inspector shows.
-            kept = [step for step in self._workspace.selection if step in steps]
-            self._workspace.select([*kept, *(step for step in steps if step not in kept)])
-            return
-        wires = [item.wire for item in items if isinstance(item, WireItem)]
-        notes = [item.key for item in items if isinstance(item, NoteItem)]
-        groups = [item.key for item in items if isinstance(item, GroupItem)]
-        if notes or groups:
-            self._workspace.select(note=notes[0] if notes else None, group=groups[0] if groups and not notes else None)
-        else:
-            self._workspace.select(wire=wires[0] if wires else None)
+        # What was chosen first stays first: the last one is what the inspector shows.
+        kept = [step for step in self._workspace.selection if step in steps]
+        self._workspace.select(
+            [*kept, *(step for step in steps if step not in kept)],
+            wires=[item.wire for item in items if isinstance(item, WireItem) and item.wire is not None],
+            notes=[item.key for item in items if isinstance(item, NoteItem)],
+            groups=[item.key for item in items if isinstance(item, GroupItem)],
+        )
 
     def _refusals(self, step: StepItem, port: CardPort) -> dict[str, str]:
         return refusals(self.flow, self.projection.cards, step.key, port.name, port.side, self._shape)
@@ -600,17 +579,6 @@ class CanvasView(QWidget):
     def _add_dropped(self, name: str, point: QPointF, wire: WireItem | None) -> None:
         self.add_component(name, point)
 
-    def _make(self, keys: list[str], edit: Edit) -> None:
-        if self._document.apply(edit):
-            self._workspace.select(keys)
-
-    def _after(self, removed: Iterable[str]) -> str | None:
-        """The step that is selected when these are gone: the one after them, else the one before."""
-        gone = set(removed)
-        around = [w.target for s in gone for w in self.flow.wires_from(s)]
-        around += [w.source for s in gone for w in self.flow.wires_to(s)]
-        return next((step for step in around if step not in gone), None)
-
     def _pointer_or_centre(self) -> QPointF:
         viewport = self.viewer.viewport()
         point = self.viewer.pointer
@@ -620,6 +588,8 @@ class CanvasView(QWidget):
     def _words_for(self, hit: Hit) -> str:
         if hit.step is not None and hit.step.card is not None:
             return self._words_for_step(hit, hit.step)
+        if hit.kind == "fold" and isinstance(hit.frame, GroupItem):
+            return "Unfold (G)" if hit.frame.folded else "Fold (G)"
         if hit.wire is not None and hit.wire.wire is not None:
             wire = hit.wire.wire
             ends = f"{self.flow.title_of(wire.source)} → {self.flow.title_of(wire.target)}"
@@ -653,7 +623,7 @@ class CanvasView(QWidget):
 
     def _pill_pressed(self, wire: WireItem) -> None:
         if wire.wire is not None:
-            self._workspace.select(wire=wire.wire)
+            self._workspace.select(wires=[wire.wire])
             self.port_value_requested.emit(wire.wire)
 
     def _opened(self, item: StepItem | NoteItem | GroupItem | None) -> None:
@@ -661,11 +631,30 @@ class CanvasView(QWidget):
             self.open_requested.emit(item.key)
         elif isinstance(item, NoteItem):
             self._edit_note(item)
+        elif isinstance(item, GroupItem) and item.folded:
+            self._fold_pressed(item)
         elif isinstance(item, GroupItem):
             self._rename_group(item)
 
-    def _copied(self, steps: list[StepItem], dx: float, dy: float) -> None:
-        self._make(*compose.duplicate(self.flow, [step.key for step in steps], (dx, dy)))
+    def _copied(self, items: list[QGraphicsItem], dx: float, dy: float) -> None:
+        self.selected.duplicate((dx, dy))
+
+    def _fold_pressed(self, group: GroupItem) -> None:
+        self._workspace.set_collapsed([group.key], not group.folded)
+
+    def _framed(self, items: list[StepItem], rect: QRectF) -> None:
+        if not items:
+            self.problem.emit("A group holds steps; draw the frame around some")
+            return
+        key = self.selected.group_steps([item.key for item in items])
+        if key is not None:
+            self._rename_group(self.projection.groups[key])
+
+    def _folded(self, groups: Iterable[str]) -> None:
+        self._close_field()
+        self.projection.fold()
+        self._show_selection()
+        self.small_map.renew_soon()
 
     def _wire_dropped(self, step: StepItem, port: CardPort, picked: WireItem | None, point: QPointF) -> None:
         to = Attachment(step.key, port.name, port.side)
@@ -709,6 +698,45 @@ class CanvasView(QWidget):
         font = self.stage.ink.theme.font("ui", max(11.0, 13 * self.viewer.zoom), 600, scaled=False)
         self._open_field(lambda: NameField(self, before or key, font, place, done))
 
+    def _change_id_of(self, item: StepItem) -> None:
+        self.reveal(item.key)
+        self.viewer.finish_motion()
+        key = item.key
+
+        def place() -> QRect:
+            corner = self.viewer.to_view(QPointF(item.x() + 54, item.y() + 11)) + QPointF(self.viewer.pos())
+            width = max(160.0, (WIDTH - 62) * self.viewer.zoom)
+            return QRectF(corner.x(), corner.y(), width, max(24.0, 24 * self.viewer.zoom)).toRect()
+
+        def done(text: str | None) -> None:
+            self._field_closed()
+            if text is not None and text.strip() and key in self.flow.steps:
+                self.selected.change_id(key, text.strip())
+
+        font = self.stage.ink.theme.font("mono", max(11.0, 12 * self.viewer.zoom), 400, scaled=False)
+        self._open_field(lambda: NameField(self, key, font, place, done, "Id of the step"))
+
+    def _places_unsure(self, step: str, uses: Any) -> None:
+        """A menu of the places that only a person can judge: each leads to its step."""
+        menu = QMenu(self)
+        menu.setAccessibleName("Places to look at")
+        menu.aboutToHide.connect(menu.deleteLater)
+        head = menu.addAction(f"The id is {step} now. These may still read the old one:")
+        head.setEnabled(False)
+        found: tuple[Use, ...] = uses
+        for use in found:
+            if use.step is None or use.step not in self.flow.steps:
+                continue
+            words = f"{self.flow.title_of(use.step)}: {path_text(use.path)}".replace("&", "&&")
+            menu.addAction(words).triggered.connect(partial(self._look_at_use, use.step))
+        item = self.projection.steps.get(step)
+        point = self.viewer.to_view(QPointF(item.x(), item.y() + 76)) if item is not None else QPointF(20, 20)
+        menu.popup(self.viewer.viewport().mapToGlobal(point.toPoint()))
+
+    def _look_at_use(self, step: str) -> None:
+        self.reveal(step)
+        self.open_requested.emit(step)
+
     def _rename_group(self, item: GroupItem) -> None:
         group = self.flow.groups[item.key]
         key = item.key
@@ -735,7 +763,7 @@ class CanvasView(QWidget):
             if text is None or key not in self.flow.notes:
                 text = before
             if not text.strip() and key in self.flow.notes:
-                self._document.apply(compose.remove_note(key))
+                self._document.apply(RemoveNote(key))
             elif text != before:
                 self._document.apply(SetNote(key, Note(text.rstrip(), self.flow.notes[key].extra)))
 
@@ -834,6 +862,12 @@ class CanvasView(QWidget):
             "cut": self.cut,
             "paste": self.paste,
             "rename": self.rename,
+            "change-id": self.change_id,
+            "group": self.group,
+            "ungroup": self.selected.ungroup,
+            "fold": self.selected.toggle_fold,
+            "extract": self.selected.extract,
+            "tidy": self.tidy,
             "disable": self.toggle_disabled,
             "pin": self.toggle_pins,
             "note": self.edit_note,
@@ -848,6 +882,10 @@ class CanvasView(QWidget):
             "zoom-in": lambda: self._zoom_button(1),
             "zoom-out": lambda: self._zoom_button(-1),
         }
+        sides: tuple[Side, ...] = ("left", "right", "top", "bottom")
+        table |= {f"align-{side}": partial(self.selected.align, side) for side in sides}
+        axes: tuple[Axis, ...] = ("across", "down")
+        table |= {f"spread-{axis}": partial(self.selected.spread, axis) for axis in axes}
         for name, direction in _KEY_DIRECTIONS.items():
             dx = {"left": -GRID, "right": GRID}.get(name, 0.0)
             dy = {"up": -GRID, "down": GRID}.get(name, 0.0)
@@ -856,23 +894,19 @@ class CanvasView(QWidget):
         return table
 
     def _open_current(self) -> None:
+        selected = self._workspace.selected
         if self._workspace.current_step is not None:
             self.open_requested.emit(self._workspace.current_step)
+        elif selected.group is not None and selected.group in self._workspace.collapsed:
+            self._workspace.set_collapsed([selected.group], False)
+        elif selected.note is not None or selected.group is not None:
+            self.rename()
 
     def _escape(self) -> bool:
         self._end_request()
         if self.viewer.cancel():
             return True
-        if self._workspace.selected != type(self._workspace.selected)():
+        if self._workspace.selected:
             self._workspace.select()
             return True
         return False
-
-
-def _clip_of(text: str) -> Several | None:
-    try:
-        document = json.loads(text)
-        edit = edit_from_document(document) if isinstance(document, dict) and "edit" in document else None
-    except (ValueError, RecursionError, FileError):
-        return None
-    return edit if isinstance(edit, Several) else None

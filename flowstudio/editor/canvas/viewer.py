@@ -88,6 +88,10 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
     """The corner where breakpoints sit: StepItem."""
     pill_pressed = Signal(object)
     """The number on a wire: WireItem."""
+    fold_pressed = Signal(object)
+    """The mark that folds a group: GroupItem."""
+    framed = Signal(object, object)
+    """A frame was drawn around these step items; the QRectF in the scene."""
     opened = Signal(object)
     """A double click: on a step, note or group item, or None on the bare canvas."""
     copied = Signal(object, float, float)
@@ -293,11 +297,12 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         """The left edges of all cards."""
         return self.overview.columns()
 
-    def moved(self, items: Iterable[StepItem]) -> None:
+    def moved(self, items: Iterable[StepItem | GroupItem]) -> None:
         """These cards lie elsewhere: their wires find their way anew, each once."""
         wires: set[WireItem] = set()
         for item in items:
-            wires.update(item.wires())
+            if isinstance(item, StepItem):
+                wires.update(item.wires())
             self.overview.put(item)
         for wire in wires:
             wire.reroute()
@@ -331,6 +336,10 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         for step in steps:
             if step.card_rect().contains(point):
                 return Hit("step", step=step)
+        for group in found:
+            if isinstance(group, GroupItem) and group.folded and group.card_rect().contains(point):
+                mark = self._zoom >= PLAIN and group.fold_rect().contains(point)
+                return Hit("fold" if mark else "group", frame=group)
         wires = [item for item in found if isinstance(item, WireItem)]
         if self._zoom >= 0.6:
             for wire in wires:
@@ -364,8 +373,10 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             if not isinstance(item, NoteItem | GroupItem):
                 continue
             rect = item.rect()
-            if not rect.contains(point):
+            if not rect.contains(point) or (isinstance(item, GroupItem) and item.folded):
                 continue
+            if isinstance(item, GroupItem) and self._zoom >= PLAIN and item.fold_rect().contains(point):
+                return Hit("fold", frame=item)
             if rect.right() - point.x() <= 18 and rect.bottom() - point.y() <= 18:
                 return Hit("grip", frame=item)
             if isinstance(item, NoteItem):
@@ -396,7 +407,10 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             elif isinstance(item, WireItem):
                 if any(rect.contains(*item.route.at(share / 12)) for share in range(13)):
                     found.append(item)
-            elif isinstance(item, NoteItem) or (isinstance(item, GroupItem) and rect.contains(item.rect())):
+            elif isinstance(item, NoteItem) or (
+                isinstance(item, GroupItem)
+                and (item.card_rect().intersects(rect) if item.folded else rect.contains(item.rect()))
+            ):
                 found.append(item)
         return found
 
@@ -415,7 +429,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         blocked = scene.blockSignals(True)
         for item in now ^ wanted:
             item.setSelected(item in wanted)
-            if isinstance(item, StepItem):
+            if isinstance(item, StepItem) or (isinstance(item, GroupItem) and item.folded):
                 self.overview.put(item)
             item.update()
         scene.blockSignals(blocked)
@@ -685,7 +699,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         if event.button() != Qt.MouseButton.LeftButton:
             return
         hit = self.at(pointer.scene)
-        if hit.kind in ("port", "stub", "corner", "pill"):
+        if hit.kind in ("port", "stub", "corner", "pill", "fold"):
             self.mousePressEvent(event)
         elif hit.kind in ("step", "note", "group", "nothing"):
             self.opened.emit(hit.step or hit.frame)
@@ -728,6 +742,11 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
                 hit.step.update()
             if hit.wire is not None:
                 hit.wire.mark(True)
+            if isinstance(before.frame, GroupItem):
+                before.frame.hovered_fold = False
+                before.frame.update()
+            if isinstance(hit.frame, GroupItem):
+                hit.frame.hovered_fold = hit.kind == "fold"
             if hit.frame is not None:
                 hit.frame.hovered = True
                 hit.frame.update()
@@ -754,7 +773,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             shape = Qt.CursorShape.SizeFDiagCursor
         elif self._hovered.kind == "port":
             shape = Qt.CursorShape.CrossCursor
-        elif self._hovered.kind in ("stub", "pill", "corner"):
+        elif self._hovered.kind in ("stub", "pill", "corner", "fold"):
             shape = Qt.CursorShape.PointingHandCursor
         if self.viewport().cursor().shape() != shape:
             self.viewport().setCursor(shape)

@@ -22,6 +22,8 @@ class StepSearch(QFrame):
 
     chosen = Signal(str)
     """A component's name."""
+    opened = Signal(str)
+    """A component's name, whose settings shall be shown at once (Shift+Enter)."""
     closed = Signal()
     """It was closed without a choice."""
 
@@ -68,7 +70,7 @@ class StepSearch(QFrame):
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 spec: Spec | None = self.list.currentIndex().data(Role.SPEC)
                 if spec is not None:
-                    self._choose(spec.name)
+                    self._choose(spec.name, settings=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
                 return True
         return super().eventFilter(watched, event)
 
@@ -96,7 +98,7 @@ class StepSearch(QFrame):
         if spec is not None:
             self._choose(spec.name)
 
-    def _choose(self, name: str) -> None:
+    def _choose(self, name: str, settings: bool = False) -> None:
         self._chosen = True
         self.hide()
-        self.chosen.emit(name)
+        (self.opened if settings else self.chosen).emit(name)

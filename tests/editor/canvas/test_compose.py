@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstudio.editor.canvas import compose
+from flowstudio.editor.canvas import clips, compose, grouping, lining
 from flowstudio.editor.canvas.cards import Card, card_of, spec_of
 from flowstudio.editor.canvas.compose import Attachment, NewStep
-from flowstudio.flow.edits import Edit, RemoveWire, edit_from_document
+from flowstudio.flow.edits import Edit, RemoveWire
 from flowstudio.flow.model import Flow, Step, Wire
 from tests.editor.canvas.world import chain, orders, registry
 
@@ -21,6 +21,11 @@ MAP = NewStep("shape@1", "Map")
 
 def cards(flow: Flow) -> dict[str, Card]:
     return {key: card_of(key, step, spec_of(REGISTRY, step.component)) for key, step in flow.steps.items()}
+
+
+def made(edit: Edit | None) -> Edit:
+    assert edit is not None
+    return edit
 
 
 def wires(flow: Flow) -> list[str]:
@@ -95,21 +100,21 @@ def test_a_free_step_that_is_there_goes_into_a_wire() -> None:
 
 def test_delete_joins_the_neighbours_where_each_side_has_one_wire() -> None:
     flow = chain("a", "b", "c", "d")
-    assert wires(compose.remove(flow, ["b"], flow.title_of).apply(flow)) == ["a -> c", "c -> d"]
-    assert wires(compose.remove(flow, ["b", "c"], flow.title_of).apply(flow)) == ["a -> d"]
-    assert wires(compose.remove(flow, ["b"], flow.title_of, join=False).apply(flow)) == ["c -> d"]
+    assert wires(made(compose.remove(flow, ["b"])).apply(flow)) == ["a -> c", "c -> d"]
+    assert wires(made(compose.remove(flow, ["b", "c"])).apply(flow)) == ["a -> d"]
+    assert wires(made(compose.remove(flow, ["b"], join=False)).apply(flow)) == ["c -> d"]
 
 
 def test_delete_keeps_the_ports_and_the_order_of_the_wires() -> None:
     flow = orders()
     flow = replace(flow, steps={**flow.steps, "end": Step("tell@1")}, wires=(*flow.wires, Wire("us", "end")))
-    after = compose.remove(flow, ["us"], flow.title_of).apply(flow)
+    after = made(compose.remove(flow, ["us"])).apply(flow)
     assert wires(after)[4] == "region:US -> end"
 
 
 def test_a_choice_is_not_joined() -> None:
     flow = orders()
-    assert wires(compose.remove(flow, ["region"], flow.title_of).apply(flow)) == ["order -> lines", "lines -> map"]
+    assert wires(made(compose.remove(flow, ["region"])).apply(flow)) == ["order -> lines", "lines -> map"]
 
 
 def test_the_error_route_does_not_count_as_a_side() -> None:
@@ -117,36 +122,7 @@ def test_the_error_route_does_not_count_as_a_side() -> None:
     flow = replace(
         flow, steps={**flow.steps, "alert": Step("tell@1")}, wires=(*flow.wires, Wire("b", "alert", "error"))
     )
-    assert wires(compose.remove(flow, ["b"], flow.title_of).apply(flow)) == ["a -> c"]
-
-
-def test_copies_have_ids_of_their_own_and_the_wires_among_them() -> None:
-    flow = orders()
-    flow = replace(flow, steps={**flow.steps, "map": replace(flow.steps["map"], disabled=True, note="why", timeout=5)})
-    keys, edit = compose.duplicate(flow, ["map", "lines"])
-    after = edit.apply(flow)
-    assert keys == ["lines-2", "map-2"]
-    assert "lines-2 -> map-2" in wires(after)
-    assert after.steps["map-2"] == after.steps["map"]
-    assert after.layout.steps["map-2"] == (592 + 48, 120)
-
-
-def test_a_copy_of_a_copy_counts_on() -> None:
-    flow = chain("a", "b")
-    for expected in ("b-2", "b-3"):
-        keys, edit = compose.duplicate(flow, [list(flow.steps)[-1]])
-        assert keys == [expected]
-        flow = edit.apply(flow)
-
-
-def test_a_clip_survives_its_way_through_json() -> None:
-    flow = orders()
-    held = edit_from_document(compose.clip(flow, ["region", "vat"]).to_document())
-    keys, edit = compose.paste(Flow("other", "Other"), held, "paste", at=(24, 48))  # type: ignore[arg-type]
-    after = edit.apply(Flow("other", "Other"))
-    assert keys == ["region", "vat"]
-    assert wires(after) == ["region:EU -> vat"]
-    assert after.layout.steps == {"region": (24, 168), "vat": (336, 48)}
+    assert wires(made(compose.remove(flow, ["b"])).apply(flow)) == ["a -> c"]
 
 
 def test_rewiring_keeps_the_wires_place() -> None:
@@ -170,9 +146,9 @@ def test_disabling_several_enables_them_only_when_all_are_off() -> None:
 
 def test_tidying_what_is_tidy_is_no_edit() -> None:
     flow = chain("a", "b")
-    edit = compose.tidy(flow, cards(flow))
+    edit = lining.tidy(flow, cards(flow))
     tidied = flow if edit is None else edit.apply(flow)
-    assert compose.tidy(tidied, cards(tidied)) is None
+    assert lining.tidy(tidied, cards(tidied)) is None
 
 
 @st.composite
@@ -196,10 +172,14 @@ def test_every_composed_edit_applies_and_leaves_a_sound_flow(flow: Flow, data: s
         compose.add(flow, MAP, cards(flow), None, Attachment(step))[1],
         compose.add(flow, MAP, cards(flow), None, Attachment(step, "in", "in"))[1],
         compose.add(flow, MAP, cards(flow), None, Attachment(wire=wire))[1],
-        compose.remove(flow, some, flow.title_of),
-        compose.remove(flow, some, flow.title_of, join=False),
-        compose.duplicate(flow, some)[1],
-        compose.tidy(flow, cards(flow)),
+        compose.remove(flow, some),
+        compose.remove(flow, some, join=False),
+        clips.duplicate(flow, clips.part_of(flow, some), REGISTRY, (48, 120))[1],
+        lining.align(flow, some, "left", cards(flow)),
+        lining.spread(flow, some, "down", cards(flow)),
+        lining.tidy(flow, cards(flow), some),
+        grouping.make(flow, some)[1],
+        lining.tidy(flow, cards(flow)),
         compose.insert(flow, step, wire, cards(flow)) if wire is not None else None,
     ]
     for edit in edits:

@@ -41,10 +41,10 @@ def test_delete_joins_and_shift_delete_does_not(make_world: MakeWorld) -> None:
 
 def test_delete_takes_a_selected_wire_note_or_group_away(make_world: MakeWorld) -> None:
     world = make_world(each())
-    world.workspace.select(wire=Wire("one", "two"))
+    world.workspace.select(wires=[Wire("one", "two")])
     key(world, Key.Key_Delete)
     assert "one -> two" not in wires(world)
-    world.workspace.select(group="g1")
+    world.workspace.select(groups=["g1"])
     key(world, Key.Key_Delete)
     assert not world.flow.groups
     assert not world.view.projection.groups
@@ -189,7 +189,7 @@ def test_tab_asks_for_a_step_behind_the_selection(world: World) -> None:
     world.workspace.select(["us"])
     key(world, Key.Key_Tab)
     assert asked[0].attachment.step == "us"  # type: ignore[attr-defined]
-    world.workspace.select(wire=Wire("lines", "map"))
+    world.workspace.select(wires=[Wire("lines", "map")])
     key(world, Key.Key_Tab)
     assert asked[1].attachment.wire == Wire("lines", "map")  # type: ignore[attr-defined]
     new = world.view.add_component("shape@1", request=asked[1])  # type: ignore[arg-type]

@@ -160,7 +160,7 @@ def test_an_insertion_slides_the_others_and_ends_where_the_flow_says(make_world:
     world.themes.set_reduced_motion(False)
     from flowstudio.flow.model import Wire
 
-    world.workspace.select(wire=Wire("a", "b"))
+    world.workspace.select(wires=[Wire("a", "b")])
     world.view.add_component("shape@1")
     assert world.flow.layout.steps["c"] == (888, 0)
     assert world.place("c") != (888, 0), "on its way"

@@ -195,10 +195,10 @@ def test_the_canvas_pans_to_a_pause_that_is_out_of_sight_and_keeps_its_zoom(worl
 def test_what_is_selected_elsewhere_is_selected_here(world: World) -> None:
     world.workspace.select(["map", "vat"])
     assert world.item("map").isSelected()
-    world.workspace.select(wire=Wire("lines", "map"))
+    world.workspace.select(wires=[Wire("lines", "map")])
     assert not world.item("map").isSelected()
     assert world.view.projection.wires[Wire("lines", "map")].isSelected()
-    world.workspace.select(note="n1")
+    world.workspace.select(notes=["n1"])
     assert world.view.projection.notes["n1"].isSelected()
 
 
