@@ -34,6 +34,7 @@ from flowstudio.flow.jsonvalue import decode
 from flowstudio.flow.model import ABSENT, Flow
 from flowstudio.sdk.registry import Registry
 from flowstudio.trace.events import AttemptFailed, Event, Logged
+from flowstudio.trace.limits import Limited
 from flowstudio.trace.payloads import canonical
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _run(
     async def whole() -> Result:
         recorders: list[Any] = [_Console()]
         file: IO[bytes] | None = None
+        lines: Limited | None = None
         try:
             async with launched(
                 plan,
@@ -114,9 +116,12 @@ def _run(
             ) as bound:
                 if trace is not None:
                     file = _trace_file(trace)
-                    recorders.append(_TraceLines(file))
+                    lines = Limited(_TraceLines(file))
+                    recorders.append(lines)
                 return await Runner(bound, start, message, recorders=recorders).run()
         finally:
+            if lines is not None:
+                lines.close()
             if file is not None:
                 file.close()
 

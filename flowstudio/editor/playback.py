@@ -53,6 +53,7 @@ class _StepRecord:
         "message",
         "paused",
         "running",
+        "unrecorded",
         "visits",
         "waiting",
     )
@@ -68,6 +69,8 @@ class _StepRecord:
         self.message = ""
         self.paused = False
         self.left: dict[str, int] = {}
+        self.unrecorded: Mapping[str, Any] = {}
+        """What the visits that a very long run only counts came to, as `left_out` tells it."""
 
     def count(self, visit: Mapping[str, Any], sign: int) -> None:
         """Adds (1) or takes back (-1) what a visit contributes."""
@@ -86,6 +89,8 @@ class _StepRecord:
             self.left[port] = self.left.get(port, 0) + sign * messages
 
     def state(self) -> StepState:
+        visits = int(self.unrecorded.get("visits", 0))
+        filtered = self.filtered + int(self.unrecorded.get("filtered", 0))
         if self.paused:
             status: StepStatus = "paused"
         elif self.running:
@@ -94,11 +99,16 @@ class _StepRecord:
             status = "failed"
         elif self.waiting:
             status = "waiting"
-        elif self.filtered == self.done:
+        elif filtered == self.done + visits:
             status = "filtered"
         else:
             status = "succeeded"
-        return StepState(status, len(self.visits), self.duration_ms, self.failed, self.filtered, self.message)
+        duration_ms = self.duration_ms + self.unrecorded.get("duration_ms", 0.0)
+        return StepState(status, len(self.visits) + visits, duration_ms, self.failed, filtered, self.message)
+
+    def left_by(self, port: str) -> int:
+        """How many messages left by a port."""
+        return self.left.get(port, 0) + int(self.unrecorded.get("left", {}).get(port, 0))
 
 
 class Playback(QObject):
@@ -185,6 +195,8 @@ class Playback(QObject):
             self._visit(params)
         elif method == "log":
             self._log_line(params)
+        elif method == "left_out":
+            self._left_out(params)
         elif method == "paused":
             self._paused(params)
         elif method == "finished":
@@ -214,7 +226,7 @@ class Playback(QObject):
     def count_of(self, wire: Wire) -> int:
         """How many messages crossed a wire."""
         record = self._steps.get(wire.source)
-        return record.left.get(wire.source_port, 0) if record is not None else 0
+        return record.left_by(wire.source_port) if record is not None else 0
 
     def steps(self) -> list[str]:
         """The steps that can take part in the run: visited ones in order of their first visit, then the others."""
@@ -286,6 +298,11 @@ class Playback(QObject):
             record.paused, self.paused = False, None
             self._set_status("running")
         self._touch(step)
+
+    def _left_out(self, params: Mapping[str, Any]) -> None:
+        for step, told in params["steps"].items():
+            self._record(step).unrecorded = told
+            self._touch(step)
 
     def _log_line(self, params: Mapping[str, Any]) -> None:
         if (visit := params.get("visit")) is not None:
