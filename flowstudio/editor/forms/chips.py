@@ -9,6 +9,9 @@ from typing import Final, Literal
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
     QFont,
     QKeyEvent,
     QPainter,
@@ -22,8 +25,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from flowstudio.editor.forms.lines import TextInput, means_switch, units
+from flowstudio.editor.forms.lines import TextInput, characters, means_switch, units
 from flowstudio.editor.forms.paths import NamedPath, Origins, braces, paths_of
+from flowstudio.editor.picked import picked
 from flowstudio.editor.theme import Theme, Themes
 
 Language = Literal["expression", "text", "plain"]
@@ -82,6 +86,10 @@ class _Highlighter(QSyntaxHighlighter):
             for index in stretch(begin, max(end, begin + 1)):
                 formats[index].setUnderlineStyle(QTextCharFormat.UnderlineStyle.WaveUnderline)
                 formats[index].setUnderlineColor(owner.theme.color("err"))
+        for begin, end in owner.doubts() if not owner.faults() else ():
+            for index in stretch(begin, end):
+                formats[index].setUnderlineStyle(QTextCharFormat.UnderlineStyle.DashUnderline)
+                formats[index].setUnderlineColor(owner.theme.color("warn"))
         for index, format_ in enumerate(formats):
             self.setFormat(index, 1, format_)
 
@@ -98,6 +106,8 @@ class ChipInput(TextInput):
     """Ctrl+Space: whoever can list paths and functions does it at the cursor."""
     switch_wanted = Signal()
     """Ctrl+Shift+E: the field's `fx` tab is meant."""
+    field_dropped = Signal(object)
+    """A field of the data panel (Picked) was dropped at the cursor."""
 
     def __init__(
         self,
@@ -112,6 +122,7 @@ class ChipInput(TextInput):
         self._language: Language = language
         self._origins: Origins | None = None
         self._faults: tuple[tuple[int, int], ...] = ()
+        self._doubts: tuple[tuple[int, int], ...] = ()
         self._read: str | None = None
         self._chips: list[_Chip] = []
         self._braces: list[tuple[int, int]] = []
@@ -151,14 +162,28 @@ class ChipInput(TextInput):
 
     def set_faults(self, places: Iterable[tuple[int, int]]) -> None:
         """Underlines these places, counted in characters of the text."""
-        text = self.text()
-        faults = tuple(
-            (units(text, min(begin, max(len(text) - 1, 0))), units(text, min(max(end, begin + 1), len(text))))
-            for begin, end in places
-        )
+        faults = self._in_units(places)
         if faults != self._faults:
             self._faults = faults
             self._renew()
+
+    def set_doubts(self, places: Iterable[tuple[int, int]]) -> None:
+        """Underlines what is no fault and yet probably meant otherwise, counted in characters of the text."""
+        doubts = self._in_units(places)
+        if doubts != self._doubts:
+            self._doubts = doubts
+            self._renew()
+
+    def doubts(self) -> tuple[tuple[int, int], ...]:
+        """The places that are underlined as doubtful."""
+        return self._doubts
+
+    def _in_units(self, places: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+        text = self.text()
+        return tuple(
+            (units(text, min(begin, max(len(text) - 1, 0))), units(text, min(max(end, begin + 1), len(text))))
+            for begin, end in places
+        )
 
     def faults(self) -> tuple[tuple[int, int], ...]:
         """The places that are underlined."""
@@ -195,6 +220,42 @@ class ChipInput(TextInput):
             self.switch_wanted.emit()
             return
         super().keyPressEvent(event)
+
+    def replace(self, start: int, end: int, text: str, back: int = 0) -> None:
+        """Puts text in the place of the characters from `start` to `end`; the cursor ends `back` before its end."""
+        before = self.text()
+        cursor = self.textCursor()
+        cursor.setPosition(units(before, start))
+        cursor.setPosition(units(before, end), cursor.MoveMode.KeepAnchor)
+        self.setTextCursor(cursor)
+        self.insert(text, back)
+
+    def cursor_place(self) -> int:
+        """Where the cursor stands, counted in characters of the text."""
+        return characters(self.text(), self.textCursor().position())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if picked(event.mimeData()) is None:
+            super().dragEnterEvent(event)
+        else:
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        if picked(event.mimeData()) is None:
+            super().dragMoveEvent(event)
+            return
+        self.setTextCursor(self.cursorForPosition(event.position().toPoint()))
+        event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        field = picked(event.mimeData())
+        if field is None:
+            super().dropEvent(event)
+            return
+        self.setTextCursor(self.cursorForPosition(event.position().toPoint()))
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        event.acceptProposedAction()
+        self.field_dropped.emit(field)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -7,23 +7,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from flowstudio.editor.forms.chips import ChipInput, Language
+from flowstudio.editor.forms.completion import Completion
 from flowstudio.editor.forms.controls import SEGMENTS_HEIGHT
+from flowstudio.editor.forms.dropping import take_dropped
 from flowstudio.editor.forms.field import Field, Path, Row
 from flowstudio.editor.forms.frame import TAB_WIDTH, Frame, Tab
-from flowstudio.editor.forms.lines import units
-from flowstudio.editor.forms.notes import Note
+from flowstudio.editor.forms.notes import Note, Tone
 from flowstudio.editor.forms.paths import Origins, braces
 from flowstudio.editor.forms.preview import Previewed, PreviewLine
+from flowstudio.editor.forms.suggestions import Misnamed, misnamed
 from flowstudio.editor.forms.surroundings import Surroundings
 from flowstudio.editor.forms.texts import VALIDATE_AFTER_MS, placeholder, why_not_address
+from flowstudio.editor.picked import picked
 from flowstudio.errors import ExpressionError, PathKey
 from flowstudio.expressions.advice import Advice, advise, may_collapse
 from flowstudio.expressions.braces import Brace, braces_of, scan
 from flowstudio.expressions.language import compile_expression
+from flowstudio.expressions.names import written
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.expressions.text import compile_text
 from flowstudio.flow.jsonvalue import same
@@ -33,6 +38,9 @@ from flowstudio.sdk.spec import FieldSpec
 
 PREVIEW_AFTER_MS: Final = 150
 """How long after the last key an expression is tried on the sample."""
+
+_MOST_MISNAMED: Final = 3
+"""So many names that the sample does not have are told about at a time."""
 
 _NO_SAMPLE_VALUE: Final = "There is no single value on the sample that could stand here instead."
 
@@ -46,6 +54,8 @@ class ExpressionBox(QWidget):
     """The `fx` tab was clicked, or Ctrl+Shift+E pressed."""
     faulted = Signal(str)
     """Why the text does not compile; nothing once it does."""
+    dropped = Signal(str)
+    """The expression of a field that was dropped where it cannot simply be inserted: in a plain text."""
 
     def __init__(
         self,
@@ -60,7 +70,9 @@ class ExpressionBox(QWidget):
         self._around = around
         self._asked = 0
         self._notes: list[Note] = []
-        self._noted: list[tuple[str, str, str]] = []
+        self._noted: list[tuple[Tone, str, tuple[str, ...]]] = []
+        self._reason = ""
+        self._misnamed: list[Misnamed] = []
         self._own_fault: tuple[int, int] | None = None
         self._compiles = True
         self._marked: tuple[tuple[int, int], ...] = ()
@@ -68,6 +80,7 @@ class ExpressionBox(QWidget):
         self.frame: Final = Frame(around.themes, self.input)
         self.line: Final = PreviewLine(around.themes)
         self.line.hide()
+        self.completion: Final = Completion(around, self.input)
         self.setFocusProxy(self.input)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -83,6 +96,8 @@ class ExpressionBox(QWidget):
         self.tab.clicked.connect(self._tab_clicked)
         around.flow_changed.connect(self._renew_origins)
         around.preview_outdated.connect(self._ask_again)
+        around.sample.changed.connect(self._look_at_names)
+        self.input.field_dropped.connect(lambda field: take_dropped(around, field, self.input, self.put_field))
         self._renew_origins()
 
     @property
@@ -123,6 +138,7 @@ class ExpressionBox(QWidget):
         text = self.text
         expression, error = _read(text, self.input.language)
         self._own_fault = None
+        self._misnamed = self._find_misnamed()
         self._compiles = error is None
         if error is not None:
             if error.position is not None:
@@ -141,8 +157,9 @@ class ExpressionBox(QWidget):
                 asked = self._asked
                 self.line.show()
                 self._around.preview(expression, lambda result: self._answered(asked, result))
+        self._reason = ""
         self._show_faults()
-        self._show_notes(reason="")
+        self._show_notes()
 
     def _answered(self, asked: int, result: Previewed) -> None:
         # The form may have gone on to another step while the engine was thinking.
@@ -150,12 +167,53 @@ class ExpressionBox(QWidget):
             return
         self.line.show_result(result)
         self.line.setVisible(not result.reason or self.line.value is not MISSING)
-        self._show_notes(reason=_sentence(result.reason, result.remedy))
+        self._reason = _sentence(result.reason, result.remedy)
+        if result.position is not None and self.input.language == "expression":
+            self._own_fault = (result.position, result.position + 1)
+            self._show_faults()
+        self._show_notes()
+
+    def put_field(self, source: str) -> None:
+        """Writes the expression of a field at the cursor, in braces where the text needs them."""
+        language = self.input.language
+        if language == "plain":
+            self.dropped.emit(source)
+            return
+        text, cursor = self.text, self.input.cursor_place()
+        inside = any(
+            begin + 2 <= cursor <= (end - 2 if text.endswith("}}", 0, end) else end) for begin, end in braces(text)
+        )
+        self.input.insert(source if language == "expression" or inside else f"{{{{ {source} }}}}")
+        self.input.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def misnamed(self) -> list[Misnamed]:
+        """The names in it that the sample does not have."""
+        return list(self._misnamed)
+
+    def _find_misnamed(self) -> list[Misnamed]:
+        text, language = self.text, self.input.language
+        if language == "plain" or not text.strip():
+            return []
+        if language == "expression":
+            return misnamed(text, self._around.sample.known)
+        found: list[Misnamed] = []
+        for begin, end in braces(text):
+            if text.endswith("}}", 0, end) and end - begin >= 4:
+                found += misnamed(text, self._around.sample.known, begin + 2, end - 2)
+        return found
+
+    def _look_at_names(self) -> None:
+        # What is being typed is looked at when it is tried: half a name is not misnamed.
+        if not self._timer.isActive() and self.isVisibleTo(self.window()):
+            self._misnamed = self._find_misnamed()
+            self._show_faults()
+            self._show_notes()
 
     def _typed(self, text: str) -> None:
         self._timer.start(PREVIEW_AFTER_MS)
         self._marked = ()
         self._own_fault = None
+        self._misnamed = []
         self._show_faults()
         self.typed.emit(text)
 
@@ -173,13 +231,16 @@ class ExpressionBox(QWidget):
     def _show_faults(self) -> None:
         own = () if self._own_fault is None else (self._own_fault,)
         self.input.set_faults(own or self._marked)
+        self.input.set_doubts((each.start, each.end) for each in self._misnamed)
 
-    def _show_notes(self, reason: str) -> None:
+    def _show_notes(self) -> None:
         text = self.text
         advice = _advice(text, self.input.language)
-        wanted = [("accent", each.message, "Change it") for each in advice]
-        if reason:
-            wanted.insert(0, ("err", reason, ""))
+        wanted: list[tuple[Tone, str, tuple[str, ...]]] = []
+        if self._reason:
+            wanted.append(("err", self._reason, ()))
+        wanted += [("accent", each.message, ("Change it",)) for each in advice]
+        wanted += [("warn", _told_misnamed(each), each.nearest) for each in self._misnamed[:_MOST_MISNAMED]]
         if wanted == self._noted:
             return
         self._noted = wanted
@@ -187,31 +248,42 @@ class ExpressionBox(QWidget):
             self._column.removeWidget(note)
             note.deleteLater()
         self._notes = []
-        fixes: list[Advice | None] = [*([None] if reason else []), *advice]
-        for (tone, message, action), fix in zip(wanted, fixes, strict=True):
-            note = Note(self._around.themes, "err" if tone == "err" else "accent", message, action)
-            note.setContentsMargins(0, 2, 0, 0)
-            if fix is not None:
-                note.pressed.connect(lambda fix=fix: self._follow(fix))
-            self._column.addWidget(note)
-            self._notes.append(note)
+        fixes: list[Advice | Misnamed | None] = [
+            *([None] if self._reason else []),
+            *advice,
+            *self._misnamed[:_MOST_MISNAMED],
+        ]
+        for (tone, message, actions), fix in zip(wanted, fixes, strict=True):
+            self._add_note(tone, message, actions, fix)
+
+    def _add_note(self, tone: Tone, message: str, actions: tuple[str, ...], fix: Advice | Misnamed | None) -> None:
+        if isinstance(fix, Misnamed):
+            note = Note(self._around.themes, tone, message, choices=actions)
+            note.chosen.connect(lambda name: self._replace(fix.start, fix.end, written(name)))
+        else:
+            note = Note(self._around.themes, tone, message, actions[0] if actions else "")
+        if isinstance(fix, Advice):
+            note.pressed.connect(lambda: self._replace(*fix.span, fix.replacement))
+        note.setContentsMargins(0, 2, 0, 0)
+        self._column.addWidget(note)
+        self._notes.append(note)
 
     def notes(self) -> list[Note]:
         """The reason of a failed preview and the advice under the field."""
         return list(self._notes)
 
-    def _follow(self, advice: Advice) -> None:
-        start, end = advice.span
-        text = self.text
+    def _replace(self, start: int, end: int, text: str) -> None:
+        """Puts what was advised in the place of what stands there, as one step of undo."""
         self._around.end_series()
-        cursor = self.input.textCursor()
-        cursor.setPosition(units(text, start))
-        cursor.setPosition(units(text, end), cursor.MoveMode.KeepAnchor)
-        cursor.insertText(advice.replacement)
-        self.input.setTextCursor(cursor)
+        self.input.replace(start, end, text)
         self._around.end_series()
+        self.completion.close()
         self.input.setFocus(Qt.FocusReason.OtherFocusReason)
         self.check()
+
+
+def _told_misnamed(each: Misnamed) -> str:
+    return f"{each.name} is not in this sample. Did you mean one of these?"
 
 
 def _sentence(message: str, remedy: str) -> str:
@@ -294,6 +366,7 @@ class ExpressionField(Field):
         self.box.left.connect(self._left)
         self.box.tab_pressed.connect(self._switch)
         self.box.faulted.connect(self.faulted)
+        self.box.dropped.connect(self._dropped)
         self.box.input.menu_opening.connect(self.menu_opening)
         self.box.input.setPlaceholderText(placeholder(spec))
         self._show_tab()
@@ -347,6 +420,13 @@ class ExpressionField(Field):
     def _put(self, value: Json) -> None:
         self._value = value
         self.changed.emit((), value)
+
+    def _dropped(self, source: str) -> None:
+        """A field that is dropped into a plain text makes an expression of it: the text, and then the field."""
+        literal = literal_text(self._source())
+        self._chosen = "expression"
+        self._put(f"{json.dumps(literal, ensure_ascii=False)} & {source}" if literal else source)
+        self._show()
 
     def _left(self) -> None:
         self._chosen = None
@@ -472,6 +552,7 @@ class BracedField(Field):
         inner.menu_opening.connect(self.menu_opening)
         inner.braces_typed.connect(self._turn_on)
         inner.expression_wanted.connect(self._offer_variables if self._static else self._switch)
+        self.setAcceptDrops(not self._static)
         self.setFocusProxy(inner.focusProxy() or inner)
 
     @property
@@ -542,6 +623,14 @@ class BracedField(Field):
             self.box.input.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             self.inner.enter()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if picked(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        take_dropped(self.around, picked(event.mimeData()), self, self._choose)
+        event.acceptProposedAction()
 
     def _with_tab(self, inner: Field) -> QWidget:
         holder = QWidget()

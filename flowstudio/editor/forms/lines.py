@@ -7,6 +7,7 @@ from typing import Final
 from PySide6.QtCore import QEvent, QMimeData, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QDragEnterEvent,
     QFocusEvent,
     QFont,
     QFontMetricsF,
@@ -22,6 +23,8 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QLineEdit, QMenu, QSizePolicy, QTextEdit, QWidget
+
+from flowstudio.editor.picked import MIME
 
 _BREAK: Final = "\u2029"
 """How a text document writes the end of a line."""
@@ -110,6 +113,13 @@ class LineInput(QLineEdit):
             self.switch_wanted.emit()
             return
         super().keyPressEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        # A field of the data panel is an expression: the field around this input takes it, or nobody.
+        if event.mimeData().hasFormat(MIME):
+            event.ignore()
+        else:
+            super().dragEnterEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         menu = without_undo(self.createStandardContextMenu())
@@ -239,7 +249,7 @@ class TextInput(QTextEdit):
         self.ensureCursorVisible()
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        return source.hasText()
+        return source.hasText() and not source.hasFormat(MIME)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and belongs_to_document(event):

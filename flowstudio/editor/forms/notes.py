@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -45,13 +46,25 @@ class Glyph(QWidget):
 
 
 class Note(QWidget):
-    """An icon and a sentence or two, with at most one button that does what they advise."""
+    """An icon and a sentence or two, with a button that does what they advise, or several to choose from."""
 
     pressed = Signal()
+    chosen = Signal(str)
+    """Which of the choices is wanted."""
 
-    def __init__(self, themes: Themes, tone: Tone, text: str, action: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        themes: Themes,
+        tone: Tone,
+        text: str,
+        action: str = "",
+        parent: QWidget | None = None,
+        *,
+        choices: Sequence[str] = (),
+    ) -> None:
         super().__init__(parent)
         self.tone = tone
+        self.choices: tuple[QPushButton, ...] = ()
         row = QHBoxLayout(self)
         row.setContentsMargins(1, 0, 0, 0)
         row.setSpacing(6)
@@ -74,9 +87,25 @@ class Note(QWidget):
             self.button.setCursor(Qt.CursorShape.PointingHandCursor)
             self.button.clicked.connect(self.pressed)
             column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        if choices:
+            line = QHBoxLayout()
+            line.setContentsMargins(0, 0, 0, 0)
+            line.setSpacing(12)
+            self.choices = tuple(self._choice(choice) for choice in choices)
+            for button in self.choices:
+                line.addWidget(button)
+            line.addStretch(1)
+            column.addLayout(line)
         row.addWidget(self._glyph, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(column, 1)
         self.set_text(text)
+
+    def _choice(self, choice: str) -> QPushButton:
+        button = QPushButton(choice.replace("&", "&&"))
+        button.setProperty("kind", "link")
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.clicked.connect(lambda: self.chosen.emit(choice))
+        return button
 
     def set_text(self, text: str) -> None:
         """Says something else."""

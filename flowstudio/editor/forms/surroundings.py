@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.forms.preview import Preview, Previewed
+from flowstudio.editor.forms.sample import StepSample
 from flowstudio.editor.theme import Theme, Themes
 from flowstudio.editor.workspace import Workspace
 from flowstudio.flow.edits import Edit
@@ -43,6 +44,8 @@ class Surroundings(QObject):
         self.row_actions: Callable[[QMenu, QWidget], None] | None = None
         """Adds to a row's menu what the form can do with its value; the widget is the row."""
         self._preview = preview
+        self.sample = StepSample(preview, lambda: self.step, self)
+        self.preview_outdated.connect(self.sample.renew)
 
     @property
     def theme(self) -> Theme:

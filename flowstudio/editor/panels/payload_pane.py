@@ -15,6 +15,7 @@ from flowstudio.editor.panels.payload_source import PayloadSource
 from flowstudio.editor.panels.payload_table import PayloadTable
 from flowstudio.editor.panels.payload_tree import PayloadTree, expression_of
 from flowstudio.editor.panels.value_sheet import ValueSheet
+from flowstudio.editor.picked import Side
 from flowstudio.editor.theme import Themes
 from flowstudio.trace.payloads import canonical
 
@@ -58,12 +59,25 @@ class PayloadViews(QStackedWidget):
         self._themes = themes
         self._ref: dict[str, Any] | None = None
         self._view = "tree"
+        self._origin: tuple[str, Side] | None = None
         self._made: dict[str, PayloadTree | PayloadTable | PayloadJson] = {}
 
     @property
     def ref(self) -> dict[str, Any] | None:
         """The payload on show."""
         return self._ref
+
+    def set_origin(self, step: str | None, side: Side) -> None:
+        """Says whose payload it is: then its fields can be dragged into a form."""
+        self._origin = (step, side) if step is not None else None
+        for made in self._made.values():
+            self._tell_origin(made)
+
+    def _tell_origin(self, made: PayloadTree | PayloadTable | PayloadJson) -> None:
+        if isinstance(made, PayloadTree):
+            made.tree.origin = self._origin
+        elif isinstance(made, PayloadTable):
+            made.table.origin = self._origin
 
     def show_payload(self, ref: dict[str, Any] | None) -> None:
         """Shows the payload that a REF stands for."""
@@ -89,6 +103,7 @@ class PayloadViews(QStackedWidget):
             else:
                 made = PayloadJson(self._source, self._themes, self)
                 made.lines.failed.connect(self.said)
+            self._tell_origin(made)
             made.copied.connect(self._copy)
             made.value_asked.connect(self._open_value)
             self._made[self._view] = made

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any, Final
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QMimeData,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -29,7 +30,8 @@ from PySide6.QtWidgets import (
 
 from flowstudio.editor.panels.payload_pages import Pages
 from flowstudio.editor.panels.payload_source import Page, Path, PayloadSource, View
-from flowstudio.editor.panels.payload_tree import COLORS, value_text
+from flowstudio.editor.panels.payload_tree import COLORS, expression_of, value_text
+from flowstudio.editor.picked import MIME, Picked, Side
 from flowstudio.editor.theme import Theme, Themes
 
 ROW_HEIGHT: Final = 30
@@ -61,6 +63,8 @@ class PayloadTableModel(QAbstractTableModel):
         self._count = 0
         self._generation = 0
         self._sort: dict[str, Any] | None = None
+        self.origin: tuple[str, Side] | None = None
+        """Whose payload it is; without one its fields cannot be dragged into a form."""
         self.pages = self._rows = self._paged("table")
         self._fields = self._paged("tree")
 
@@ -125,6 +129,20 @@ class PayloadTableModel(QAbstractTableModel):
             side = Qt.AlignmentFlag.AlignRight if self.is_numeric(index.column()) else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
         return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        if index.isValid() and self.origin is not None and index.data(Role.PATH) is not None:
+            flags |= Qt.ItemFlag.ItemIsDragEnabled
+        return flags
+
+    def mimeTypes(self) -> list[str]:
+        return [MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        assert self.origin is not None  # without one no cell can be dragged
+        path: Path = tuple(indexes[0].data(Role.PATH))
+        return Picked(*self.origin, path, str(indexes[0].data(Role.TYPE))).to_mime(expression_of(path))
 
     def is_numeric(self, column: int) -> bool:
         """Whether the first items hold numbers in a column, and nothing else."""
@@ -285,6 +303,8 @@ class PayloadTable(QTableView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAccessibleName("Payload as a table")
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setTabKeyNavigation(False)
         self.horizontalHeader().sectionClicked.connect(self._order)
         self.table.columns_known.connect(self._fit)

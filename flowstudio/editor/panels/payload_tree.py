@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Final
 
 from PySide6.QtCore import (
     QAbstractItemModel,
+    QMimeData,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -28,6 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from flowstudio.editor.panels.payload_source import Page, PayloadSource
+from flowstudio.editor.picked import MIME, Picked, Side
 from flowstudio.editor.theme import Theme, Themes
 
 FOLD: Final = 200
@@ -113,13 +116,17 @@ class PayloadTreeModel(QAbstractItemModel):
         self._source = source
         self._payload: str | None = None
         self._root = _Node(None, 0, "", "null", 0, None)
+        self._is_scalar = False
         self._generation = 0
+        self.origin: tuple[str, Side] | None = None
+        """Whose payload it is; without one its fields cannot be dragged into a form."""
 
     def show(self, ref: dict[str, Any] | None) -> None:
         """Shows the payload that a REF stands for, or nothing."""
         self.beginResetModel()
         self._generation += 1
         self._payload = ref["hash"] if ref is not None else None
+        self._is_scalar = ref is not None and ref["type"] not in ("object", "array")
         if ref is None:
             self._root = _Node(None, 0, "", "null", 0, None)
         elif ref["type"] in ("object", "array"):
@@ -193,6 +200,21 @@ class PayloadTreeModel(QAbstractItemModel):
             said = value_text(node.type, node.value) or f"{node.count} entries"
             return f"{self._key_text(node)}: {said}"
         return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        if index.isValid() and self.origin is not None and not self._node(index).is_range:
+            flags |= Qt.ItemFlag.ItemIsDragEnabled
+        return flags
+
+    def mimeTypes(self) -> list[str]:
+        return [MIME]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        node = self._node(indexes[0])
+        assert self.origin is not None  # without one no line can be dragged
+        path = () if self._is_scalar else node.path()
+        return Picked(*self.origin, path, node.type).to_mime(expression_of(path))
 
     def _node(self, index: Index) -> _Node:
         return index.internalPointer() if index.isValid() else self._root
@@ -361,6 +383,8 @@ class PayloadTree(QTreeView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setAccessibleName("Payload as a tree")
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         header = self.header()
         header.setStretchLastSection(True)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)

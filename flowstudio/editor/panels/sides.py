@@ -83,6 +83,7 @@ class Sides(QWidget):
         self.of.setText(title)
         self.input.header.fit()
         self.log.show_visit(visit["visit"])
+        self.input.views.set_origin(visit.get("step"), "input")
         received = visit.get("input")
         if received is not None:
             self.input.show_payload(received)
@@ -119,9 +120,11 @@ class Sides(QWidget):
             self._show_changes(visit)
         elif view in ("request", "response"):
             effect = visit["effects"][-1]
+            self.output.views.set_origin(None, "output")
             self.output.views.show_view("tree")
             self.output.show_payload(effect["request" if view == "request" else "answer"])
         elif visit.get("output") is not None:
+            self.output.views.set_origin(visit.get("step"), "output")
             self.output.views.show_view(view)
             self.output.show_payload(visit["output"])
         else:

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from flowstudio.editor.document import Document
+from flowstudio.editor.forms import sample
 from flowstudio.editor.forms.expression import BracedField
 from flowstudio.editor.forms.field import Field, Row
 from flowstudio.editor.forms.form import StepForm
@@ -148,13 +149,25 @@ class Secrets:
 
 
 class Previews:
-    """The engine process beside the editor, answered by hand."""
+    """The engine process beside the editor, answered by hand.
+
+    What is asked of the sample as a whole, for completion, stands in `sample_asked`.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Callable[[Previewed], None]]] = []
+        self.sample_asked: list[tuple[str, Callable[[Previewed], None]]] = []
 
     def __call__(self, expression: str, on_result: Callable[[Previewed], None]) -> None:
-        self.asked.append((expression, on_result))
+        whole = expression in (sample.PAYLOAD, sample.STEPS, sample.NAMES)
+        (self.sample_asked if whole else self.asked).append((expression, on_result))
+
+    def give_sample(self, payload: Any, steps: Any = None, **names: Any) -> None:
+        """Answers what was asked of the sample."""
+        answers = {sample.PAYLOAD: payload, sample.STEPS: steps or {}, sample.NAMES: names}
+        asked, self.sample_asked = self.sample_asked, []
+        for expression, reply in asked:
+            reply(Previewed(answers[expression]))
 
     @property
     def expressions(self) -> list[str]:
