@@ -54,6 +54,7 @@ def test_the_readme_goes_from_one_sentence_to_working_on_it() -> None:
         "## The first flow",
         "## The first component",
         "## Map of the packages",
+        "## Figures",
         "## Working on it",
     ]
 
