@@ -425,13 +425,17 @@ class Connect(Gesture):
 
 
 class PickUp(Gesture):
-    """A press on a wire: selects it; dragged near one of its ends it comes off there."""
+    """A press on a wire: selects it, with Shift or Ctrl beside what is selected; dragged near one of its ends it comes off there."""
 
     def __init__(self, board: Board, pressed: Pointer, wire: WireItem) -> None:
         super().__init__(board, pressed)
         self._wire = wire
         self._connect: Connect | None = None
-        board.select_items([wire])
+        if pressed.has(_ADDING):
+            others = [item for item in board.chosen() if item is not wire]
+            board.select_items(others if wire.isSelected() else [*others, wire])
+        else:
+            board.select_items([wire])
 
     def begin(self, pointer: Pointer) -> None:
         ends = self._wire.ends()

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.theme import load_fonts
 from flowstudio.flow.model import Flow
+from flowstudio.sdk.registry import Registry
 from tests.editor.canvas.world import World
 
 MakeWorld = Callable[..., World]
@@ -20,8 +21,14 @@ def make_world(qapp: QApplication, qtbot: QtBot) -> Iterator[MakeWorld]:
     load_fonts()
     worlds: list[World] = []
 
-    def make(flow: Flow | None = None, *, theme: str = "dark", size: tuple[int, int] = (1255, 665)) -> World:
-        world = World(flow, theme=theme, size=size)
+    def make(
+        flow: Flow | None = None,
+        *,
+        theme: str = "dark",
+        size: tuple[int, int] = (1255, 665),
+        registry: Registry | None = None,
+    ) -> World:
+        world = World(flow, theme=theme, size=size, known=registry)
         qtbot.addWidget(world.view)
         worlds.append(world)
         return world.show()

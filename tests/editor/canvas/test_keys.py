@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 
-from flowstudio.flow.model import Wire
+from flowstudio.flow.model import Step, Wire
+from flowstudio.sdk.registry import Registry
 from tests.editor.canvas.conftest import MakeWorld
 from tests.editor.canvas.world import World, chain, each
 
@@ -261,3 +263,96 @@ def test_keys_that_mean_nothing_here_go_on_to_the_window(world: World) -> None:
     event = QKeyEvent(QEvent.Type.KeyPress, Key.Key_Q, Qt.KeyboardModifier.NoModifier, "q")
     QApplication.sendEvent(world.viewer, event)
     assert not event.isAccepted()
+
+
+def test_shift_f2_changes_the_id_and_all_that_names_it(make_world: MakeWorld) -> None:
+    flow = chain("a", "b", "c")
+    known = Registry.from_entry_points()
+    code = "total = steps['b']\nfor name in steps:\n    pass\nreturn steps['b']"
+    steps = {**flow.steps, "b": Step("map@1", {"expression": "$"}), "c": Step("script@1", {"code": code})}
+    steps["d"] = Step("map@1", {"expression": "$steps.b.x"})
+    world = make_world(replace(flow, steps=steps), registry=known)
+    world.workspace.select(["b"])
+    key(world, Key.Key_F2, SHIFT)
+    field = world.view.field
+    assert field is not None
+    assert field.accessibleName() == "Id of the step"
+    QTest.keyClicks(field, "both")
+    QTest.keyClick(field, Key.Key_Return)
+    assert wires(world) == ["a -> both", "both -> c"]
+    assert world.flow.steps["d"].config == {"expression": "$steps.both.x"}
+    assert "steps['both']" in world.flow.steps["c"].config["code"]
+    assert "steps['b']" not in world.flow.steps["c"].config["code"]
+    assert world.workspace.selection == ("both",)
+    (menu,) = [menu for menu in world.view.findChildren(QMenu) if menu.accessibleName() == "Places to look at"]
+    assert [action.text() for action in menu.actions()][1:] == ["c: code"]
+    asked: list[str] = []
+    world.view.open_requested.connect(asked.append)
+    menu.actions()[1].trigger()
+    assert asked == ["c"]
+    menu.close()
+    assert world.document.undo_stack.count() == 1
+    world.document.undo_stack.undo()
+    assert world.flow.steps == steps
+
+
+def test_an_id_that_is_taken_or_none_is_refused_and_changes_nothing(world: World) -> None:
+    for wanted, why in (("lines", "there is a step lines already"), ("Not an id", "no id for a step")):
+        world.workspace.select(["map"])
+        key(world, Key.Key_F2, SHIFT)
+        QTest.keyClicks(world.view.field, wanted)
+        QTest.keyClick(world.view.field, Key.Key_Return)
+        assert why in world.problems[-1]
+        assert "map" in world.flow.steps
+        assert world.document.undo_stack.count() == 0
+
+
+def test_a_damaged_clip_says_why_and_loses_nothing(world: World) -> None:
+    before = world.flow
+    QGuiApplication.clipboard().setText('{"edit": "Several", "title": "paste", "edits": [{"edit": "AddStep"}]}')
+    key(world, Key.Key_V, CTRL)
+    assert world.problems[-1].startswith("Nothing was pasted: ")
+    assert "step" in world.problems[-1]
+    assert world.flow is before
+    assert world.document.undo_stack.count() == 0
+    world.workspace.select(["map"])
+    key(world, Key.Key_C, CTRL)
+    key(world, Key.Key_V, CTRL)
+    world.document.undo_stack.undo()
+    assert world.flow == before, "undo works as ever"
+
+
+def test_steps_are_lined_up(world: World) -> None:
+    world.workspace.select(["region", "vat"])
+    key(world, Key.Key_Left, CTRL | SHIFT)
+    assert world.flow.layout.steps["vat"] == (888, -144)
+    world.workspace.select(["vat", "us", "ask"])
+    key(world, Key.Key_V, SHIFT)
+    ys = [world.flow.layout.steps[step][1] for step in ("vat", "us", "ask")]
+    assert ys[1] - ys[0] == ys[2] - ys[1]
+    world.workspace.select(["vat"])
+    key(world, Key.Key_Down, CTRL | SHIFT)
+    assert "Select at least 2 steps" in world.problems[-1]
+
+
+def test_t_tidies_what_is_selected_or_all(world: World) -> None:
+    world.workspace.select(["vat", "us"])
+    before = dict(world.flow.layout.steps)
+    key(world, Key.Key_T)
+    moved = {step for step, place in world.flow.layout.steps.items() if before[step] != place}
+    assert moved <= {"vat", "us"}
+    world.workspace.select()
+    key(world, Key.Key_T)
+    assert world.document.undo_stack.text(world.document.undo_stack.count() - 1) == "tidy up"
+
+
+def test_undo_of_an_insertion_slides_back(make_world: MakeWorld) -> None:
+    world = make_world(chain("a", "b", "c"))
+    world.themes.set_reduced_motion(False)
+    world.workspace.select(wires=[Wire("a", "b")])
+    world.view.add_component("shape@1")
+    world.viewer.finish_motion()
+    world.document.undo_stack.undo()
+    assert world.place("c") != (592, 0), "on its way"
+    world.viewer.finish_motion()
+    assert world.place("c") == (592, 0)

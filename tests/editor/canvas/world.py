@@ -193,7 +193,14 @@ def each() -> Flow:
 class World:
     """A canvas of its own with everything it stands on."""
 
-    def __init__(self, flow: Flow | None = None, *, theme: str = "dark", size: tuple[int, int] = (1255, 665)) -> None:
+    def __init__(
+        self,
+        flow: Flow | None = None,
+        *,
+        theme: str = "dark",
+        size: tuple[int, int] = (1255, 665),
+        known: Registry | None = None,
+    ) -> None:
         self.themes = Themes(theme)  # type: ignore[arg-type]
         self.themes.set_reduced_motion(True)
         app = QApplication.instance()
@@ -202,7 +209,7 @@ class World:
         self.document.new(flow if flow is not None else orders())
         self.workspace = Workspace()
         self.playback = Playback()
-        self.registry = registry()
+        self.registry = registry() if known is None else known
         self.view = CanvasView(self.document, self.workspace, self.playback, self.registry, self.themes)
         self.view.resize(*size)
         self.problems: list[str] = []
