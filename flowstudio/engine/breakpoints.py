@@ -76,6 +76,10 @@ class Breakpoints:
         self._held = held
         self.muted = muted
 
+    def told(self) -> list[Breakpoint]:
+        """All of them, as they were set."""
+        return [each.told for each in self._held.values()]
+
     def __bool__(self) -> bool:
         return not self.muted and any(not each.told.disabled for each in self._held.values())
 

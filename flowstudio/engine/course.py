@@ -12,6 +12,9 @@ from flowstudio.trace.events import Event, VisitFailed, VisitFinished, VisitStar
 
 Json = Any
 
+LONGEST: Final = 400_000
+"""So many events are kept, of 100,000 visits and more: a run that streams a million records must not fill the memory."""
+
 _EVERY: Final = 64
 """A state is kept for every so many events: between two of them it is folded again, which takes a millisecond or two."""
 
@@ -36,7 +39,10 @@ class Course:
         return len(self.events)
 
     def add(self, event: Event, state: RunState) -> None:
-        """Notes an event and the state after it."""
+        """Notes an event and the state after it; beyond `LONGEST` events only what is needed to go on."""
+        if len(self.events) >= LONGEST:
+            self.tokens = max(self.tokens, state.next_token)
+            return
         moment = len(self.events)
         self.events.append(event)
         if isinstance(event, VisitStarted):

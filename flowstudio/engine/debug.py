@@ -183,8 +183,6 @@ class Debugger:
 
     def stop(self) -> None:
         """Ends the run."""
-        if (asking := self._asked()) is not None:
-            asking.cancel()
         self.runner.cancel()
 
     def back(self, *, along: bool = False) -> None:

@@ -235,7 +235,8 @@ class VisitContext:
         shown = _shown_request(request)
         if login is not None:
             request = login.apply(request)
-        stood_in = await self._stands_in("http", shown)
+        asked = _without_key(shown, self.idempotency_key)
+        stood_in = await self._stands_in("http", asked)
         started, clock = self._visit.now(), time.perf_counter()
         if stood_in is not UNANSWERED:
             self._effected("http", shown, _shown_response(stood_in), started, clock, None, replayed=True)
@@ -246,7 +247,7 @@ class VisitContext:
             self._effected("http", shown, None, started, clock, error)
             raise
         if visit.gate is not None:
-            visit.gate.sent(self.address, "http", shown, response)
+            visit.gate.sent(self.address, "http", asked, response)
         self._effected("http", shown, _shown_response(response), started, clock, None)
         return response
 
@@ -569,6 +570,12 @@ def _wait(retry: Retry, attempt: int, error: Exception, chance: random.Random) -
         return float(asked)
     wait = retry.backoff * 2 ** (attempt - 1) * chance.uniform(0.9, 1.1)
     return float(min(wait, retry.max_backoff))
+
+
+def _without_key(shown: dict[str, Json], key: str) -> dict[str, Json]:
+    """A request without the key that names the visit: in a fork the same request has another."""
+    headers = {name: value for name, value in shown["headers"].items() if value != key}
+    return {**shown, "headers": headers}
 
 
 def _shown_request(request: Request) -> dict[str, Json]:

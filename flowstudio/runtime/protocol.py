@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -61,8 +61,33 @@ class Evaluate(Params, frozen=True):
     text: bool = False
 
 
-class Run(Params, frozen=True):
-    """Runs a flow once: a document or a file; the payload here, in a file, or the sample beside the flow's file."""
+class Breakpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a run stands still; `step` null with `when` error means any step, with `log` it writes and does not stop."""
+
+    step: str | None = None
+    when: Literal["before", "after", "error"] = "before"
+    id: str | None = None
+    condition: str | None = None
+    item: int | None = None
+    hits: int | None = None
+    log: str | None = None
+    disabled: bool = False
+
+
+class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a step puts out instead of being visited, or how it fails."""
+
+    payload: Json = None
+    port: str = "out"
+    meta: dict[str, Json] = {}
+    error: dict[str, Json] | None = None
+
+
+class Run(Params, frozen=True, rename={"from_": "from"}):
+    """Runs a flow once: a document or a file; the payload here, in a file, or the sample beside the flow's file.
+
+    With `from` the payload goes to that step instead of the trigger, with `to` the run stands still before that one.
+    """
 
     flow: dict[str, Json] | str
     trigger: str | None = None
@@ -73,6 +98,63 @@ class Run(Params, frozen=True):
     secrets: dict[str, dict[str, str]] = {}
     path: str | None = None
     """Where the document lies on disk, for what it names relative to itself."""
+    breakpoints: list[Breakpoint] = []
+    muted: bool = False
+    pins: dict[str, Pin] = {}
+    from_: str | None = None
+    to: str | None = None
+
+
+class Movement(Params, frozen=True):
+    """Moves a run: pause, continue, next, into, out. It ends in one `paused` or `finished`."""
+
+    run: str | None = None
+
+
+class Until(Params, frozen=True):
+    """Goes on until a step, or a visit by number."""
+
+    step: str | None = None
+    visit: int | None = None
+    run: str | None = None
+
+
+class Back(Params, frozen=True):
+    """Shows the moment before the visit made last; along the `path`, the last on this message's own way."""
+
+    along: Literal["path"] | None = None
+    run: str | None = None
+
+
+class Goto(Params, frozen=True):
+    """Shows the moment before or after a visit."""
+
+    visit: int
+    when: Literal["before", "after", "error"] = "before"
+    run: str | None = None
+
+
+class Edit(Params, frozen=True):
+    """Changes what waits now, or begins a fork at an earlier moment; the answer names the run that goes on.
+
+    `payload` replaces the payload, `value` what lies at `path` in it, `flow` the flow; `answer` stands in for an
+    effect. `visit` alone is a fork from before that visit, unchanged.
+    """
+
+    payload: msgspec.Raw = msgspec.Raw(b"")
+    path: list[str | int] | None = None
+    value: msgspec.Raw = msgspec.Raw(b"")
+    flow: dict[str, Json] | None = None
+    answer: Json = None
+    visit: int | None = None
+    run: str | None = None
+
+
+class SetBreakpoints(Params, frozen=True):
+    """Replaces all breakpoints, of the run under way too."""
+
+    set: list[Breakpoint]
+    muted: bool = False
 
 
 class Listen(Params, frozen=True):
@@ -122,6 +204,16 @@ METHODS: Final[dict[str, type[Params]]] = {
     "listen": Listen,
     "unlisten": Unlisten,
     "stop": Stop,
+    "pause": Movement,
+    "continue": Movement,
+    "next": Movement,
+    "into": Movement,
+    "out": Movement,
+    "until": Until,
+    "back": Back,
+    "goto": Goto,
+    "edit": Edit,
+    "breakpoints": SetBreakpoints,
     "payload": Payload,
     "trace": Trace,
 }

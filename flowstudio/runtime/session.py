@@ -8,11 +8,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from flowstudio import __version__
+from flowstudio.engine.bound import BoundPlan
+from flowstudio.engine.breakpoints import Breakpoint
 from flowstudio.engine.runner import Runner, starting_step
 from flowstudio.errors import (
     CompileError,
@@ -30,7 +32,7 @@ from flowstudio.flow.model import ABSENT, Flow
 from flowstudio.plan.compile import compile_flow
 from flowstudio.plan.plan import Plan
 from flowstudio.runtime import protocol
-from flowstudio.runtime.broadcast import Broadcast
+from flowstudio.runtime.debugging import DebuggedRun, breakpoint_of, pin_of
 from flowstudio.runtime.launch import launched
 from flowstudio.runtime.listening import Listening
 from flowstudio.sdk.message import Message
@@ -49,8 +51,11 @@ class Session:
         self._registry = registry
         self._send = send
         self._payloads: PayloadStore | None = None
-        self._runs: dict[str, Broadcast] = {}
-        self._live: Runner | None = None
+        self._runs: dict[str, DebuggedRun] = {}
+        self._live: DebuggedRun | None = None
+        self._stage = contextlib.AsyncExitStack()
+        """What the current run has opened; it stays open for its forks."""
+        self._bound: BoundPlan | None = None
         self._current: str | None = None
         self._running: asyncio.Task[None] | None = None
         self._listening: Listening | None = None
@@ -61,6 +66,12 @@ class Session:
             "listen": self._listen,
             "unlisten": self._unlisten,
             "stop": self._stop,
+            "until": self._moves("until"),
+            "back": self._moves("back"),
+            "goto": self._moves("goto"),
+            **{method: self._moves(method) for method in ("pause", "continue", "next", "into", "out")},
+            "edit": self._edit,
+            "breakpoints": self._set_breakpoints,
             "payload": self._payload,
             "trace": self._trace,
         }
@@ -117,7 +128,7 @@ class Session:
         payload = self._payload_of(params)
         names: dict[str, Json] = {"vars": params.vars, "meta": params.meta, "steps": params.steps, "trigger": payload}
         if params.at is not None:
-            names.update(self._run_named(params.at.run).names_at(params.at.visit))
+            names.update(self._run_named(params.at.run).broadcast.names_at(params.at.visit))
             names["vars"] = params.vars
         clock = VisitClock(time.time(), time.time_ns())
         if params.text:
@@ -135,7 +146,7 @@ class Session:
         if params.sample is not None:
             return self._stored(params.sample)
         if params.at is not None:
-            return self._run_named(params.at.run).input_of(params.at.visit)
+            return self._run_named(params.at.run).broadcast.input_of(params.at.visit)
         raw = bytes(params.payload)
         if len(raw) > protocol.LARGEST_PAYLOAD:
             raise ProtocolError("the payload is larger than 1 MB; name it by hash", code=protocol.INVALID_PARAMS)
@@ -151,7 +162,9 @@ class Session:
         self._refuse_second_run()
         flow, path = _flow_of(params.flow, params.path)
         plan = compile_flow(flow, self._registry, _called_by(path))
-        trigger = _trigger_of(plan, params.trigger)
+        if params.from_ is not None and params.from_ not in plan.index:
+            raise InvalidInputError(Problem(f"there is no step {params.from_} to begin at", remedy="name a step's id"))
+        trigger = params.from_ or _trigger_of(plan, params.trigger)
         if params.payload_file is not None:
             payload = read_payload(params.payload_file)
         elif bytes(params.payload):
@@ -159,47 +172,102 @@ class Session:
         else:
             payload = None if path is None else read_sample(path, trigger)
             payload = None if payload is ABSENT else payload
-        started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        message = Message(payload, params.meta)
-        self._running = asyncio.ensure_future(
-            self._whole_run(plan, trigger, message, params.vars, params.secrets, started, _folder_of(path))
+        await self._clear()
+        launching = launched(
+            plan, self._registry, variables=params.vars, logins=params.secrets, folder=_folder_of(path)
         )
-        return {"run": await started}
+        self._bound = await self._stage.enter_async_context(launching)
+        run = DebuggedRun(
+            self._bound,
+            trigger,
+            Message(payload, params.meta),
+            self.payloads,
+            self.notify,
+            breakpoints=self._breakpoints_of(params.breakpoints),
+            muted=params.muted,
+            pins={step: pin_of(step, pin) for step, pin in params.pins.items()},
+            to=params.to,
+        )
+        return self._begin(run)
 
-    async def _whole_run(
-        self,
-        plan: Plan,
-        trigger: str,
-        message: Message,
-        variables: Mapping[str, Json],
-        logins: Mapping[str, Mapping[str, Json]],
-        started: asyncio.Future[str],
-        folder: Path | None,
-    ) -> None:
-        """One run from binding to the end of what it opened; what forbids it goes to `started`."""
+    def _begin(self, run: DebuggedRun) -> Json:
+        self._runs[run.id] = run
+        self._current = run.id
+        self._live = run
+        # The answer that names the run goes out before the run's first notification: the task begins in a turn to come.
+        self._running = asyncio.ensure_future(self._whole_run(run))
+        return {"run": run.id}
+
+    async def _whole_run(self, run: DebuggedRun) -> None:
         try:
-            async with launched(plan, self._registry, variables=variables, logins=logins, folder=folder) as bound:
-                runner = self._runner(bound, trigger, message)
-                started.set_result(runner.id)
-                # The answer that names the run goes out before the run's first notification.
-                await asyncio.sleep(0)
-                try:
-                    await runner.run()
-                finally:
-                    self._live = None
+            await run.run()
         except Exception as error:
-            if not started.done():
-                started.set_exception(error)
-            else:
-                raise
+            # A fault of ours ends this run, and whoever watches it has to be told; the session goes on.
+            told = {"type": type(error).__name__, "message": f"the engine itself failed: {error}"}
+            self.notify("finished", {"run": run.id, "status": "failed", "outputs": [], "error": told})
+            raise
+        finally:
+            if self._live is run:
+                self._live = None
 
-    def _runner(self, bound: Any, trigger: str, message: Message) -> Runner:
-        broadcast = Broadcast(bound.plan, self.payloads, self.notify)
-        runner = Runner(bound, trigger, message, recorders=(broadcast,), test=True)
-        self._runs[runner.id] = broadcast
-        self._current = runner.id
-        self._live = runner
-        return runner
+    async def _clear(self) -> None:
+        """Closes what the run before had opened; it can be looked at, but no fork can begin in it any longer."""
+        await self._stage.aclose()
+        self._stage = contextlib.AsyncExitStack()
+        self._bound = None
+
+    def _breakpoints_of(self, told: Sequence[protocol.Breakpoint]) -> list[Breakpoint]:
+        return [breakpoint_of(each, number) for number, each in enumerate(told)]
+
+    def _moves(self, method: str) -> Callable[[Any], Awaitable[Json]]:
+        async def move(params: Any) -> Json:
+            self._run_named(params.run).move(method, params)
+            return {}
+
+        return move
+
+    async def _set_breakpoints(self, params: protocol.SetBreakpoints) -> Json:
+        if self._live is not None:
+            self._live.debugger.breakpoints.set(self._breakpoints_of(params.set), params.muted)
+        return {}
+
+    async def _edit(self, params: protocol.Edit) -> Json:
+        run = self._run_named(params.run)
+        if params.answer is not None:
+            run.answer(params.answer)
+            return {"run": run.id}
+        changed = bool(bytes(params.payload)) or params.path is not None
+        value = parse(bytes(params.value or params.payload)) if changed else None
+        standing = run.debugger.standing
+        here = params.visit is None and standing is not None and standing.live and self._live is run
+        if params.flow is not None:
+            return await self._edit_flow(run, params.flow, params.visit)
+        if here and changed:
+            run.edit(params.path, value)
+            return {"run": run.id}
+        if run.bound is not self._bound:
+            raise InvalidInputError(
+                Problem(
+                    f"no fork can begin in run {run.id} any longer",
+                    why="another run has taken its place, and what it had opened is closed",
+                    remedy="run the flow again",
+                )
+            )
+        fork = run.fork(params.visit, params.path, value, changed=changed)
+        await self._end_live()
+        return self._begin(fork)
+
+    async def _edit_flow(self, run: DebuggedRun, document: Mapping[str, Json], visit: int | None) -> Json:
+        """Goes on with a changed flow, from before a visit on."""
+        raise ProtocolError(
+            "a run goes on with the flow with which it began; run the changed flow again", code=protocol.INVALID_PARAMS
+        )
+
+    async def _end_live(self) -> None:
+        """Ends the run that stands still, because a fork of it goes on."""
+        if self._live is not None and self._running is not None:
+            self._live.debugger.stop()
+            await asyncio.wait({self._running})
 
     def _refuse_second_run(self) -> None:
         if self._live is not None or (self._running is not None and not self._running.done()):
@@ -226,15 +294,9 @@ class Session:
         """A webhook was called: its run waits until the one before is through."""
         while self._running is not None and not self._running.done():
             await asyncio.wait({self._running})
-        runner = self._runner(bound, trigger, message)
-        self._running = asyncio.ensure_future(self._fired_run(runner))
-        return runner
-
-    async def _fired_run(self, runner: Runner) -> None:
-        try:
-            await runner.run()
-        finally:
-            self._live = None
+        run = DebuggedRun(bound, trigger, message, self.payloads, self.notify)
+        self._begin(run)
+        return run.runner
 
     async def _unlisten(self, params: protocol.Unlisten | None) -> Json:
         if self._listening is not None:
@@ -244,15 +306,16 @@ class Session:
 
     async def _stop(self, params: protocol.Stop) -> Json:
         if self._live is not None and params.run in (None, self._live.id):
-            self._live.cancel()
+            self._live.debugger.stop()
         return {}
 
     async def _break_off(self) -> None:
         if self._live is not None:
-            self._live.cancel()
+            self._live.debugger.stop()
         if self._running is not None and not self._running.done():
             with contextlib.suppress(Exception):
                 await self._running
+        await self._clear()
 
     async def _payload(self, params: protocol.Payload) -> Json:
         try:
@@ -271,9 +334,9 @@ class Session:
             raise ProtocolError(f"there is nothing at {error}", code=protocol.NOT_FOUND) from None
 
     async def _trace(self, params: protocol.Trace) -> Json:
-        return self._run_named(params.run).trace(params.offset, params.limit)
+        return self._run_named(params.run).broadcast.trace(params.offset, params.limit)
 
-    def _run_named(self, run: str | None) -> Broadcast:
+    def _run_named(self, run: str | None) -> DebuggedRun:
         found = self._runs.get(run or self._current or "")
         if found is None:
             raise ProtocolError(f"there is no run {run or ''}".rstrip(), code=protocol.NOT_FOUND)

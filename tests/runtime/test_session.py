@@ -6,78 +6,15 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowstudio.resources import resource
+from tests.runtime.clients import Client
 
 EXAMPLE = resource("examples", "customer-sync.flow.json")
 SAMPLE = json.loads(resource("examples", "customer-sync.sample.json").read_text())
-
-
-class Client:
-    """Speaks with a session; notifications that come while an answer is awaited are kept."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
-        self.notifications: list[dict[str, Any]] = []
-        self._next = 0
-
-    def send(self, text: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(text + b"\n")
-        self.process.stdin.flush()
-
-    def read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the session ended"
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer, a result or an error."""
-        self._next += 1
-        self.send(json.dumps({"jsonrpc": "2.0", "id": self._next, "method": method, "params": params}).encode())
-        while True:
-            message = self.read()
-            if message.get("id") == self._next:
-                return message
-            self.notifications.append(message)
-
-    def call(self, method: str, **params: Any) -> Any:
-        """The result; an error fails the test."""
-        answer = self.ask(method, **params)
-        assert "error" not in answer, answer["error"]
-        return answer["result"]
-
-    def until(self, method: str) -> dict[str, Any]:
-        """The parameters of the next notification of a kind."""
-        while True:
-            for place, message in enumerate(self.notifications):
-                if message["method"] == method:
-                    del self.notifications[: place + 1]
-                    params: dict[str, Any] = message["params"]
-                    return params
-            self.notifications.append(self.read())
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Client]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flowstudio", "session"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    client = Client(process)
-    client.call("initialize", data=str(tmp_path))
-    yield client
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    assert process.wait(20) == 0
-    process.stdout.close()
 
 
 def crm(client: Client, run: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,196 @@
+"""Debugging over the protocol: breakpoints, movements, looking back, edits and forks, counted at a real server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from flowstudio.runtime import protocol
+from tests.builders import flow
+from tests.runtime.clients import Client
+
+
+class Counting:
+    """A real server that answers with what it got and counts."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                outer.got.append(body)
+                answer = json.dumps({"number": len(outer.got), "body": body}).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *args: Any) -> None:
+                """Says nothing on the console."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Counting]:
+    counting = Counting()
+    yield counting
+    counting.close()
+
+
+def sync(url: str) -> dict[str, Any]:
+    drawn = flow(
+        "manual -> shape=map -> push=http -> last=map",
+        shape={"expression": '{"name": name}'},
+        push={"method": "POST", "url": url},
+        last={"expression": "number"},
+    )
+    return drawn.to_document()
+
+
+def place(told: dict[str, Any]) -> str:
+    return f"{told['visit']} {told['step']}" + ("" if told["when"] == "before" else f" {told['when']}")
+
+
+def begin(session: Client, document: Any, *points: dict[str, Any], **more: Any) -> str:
+    payload = more.pop("payload", {"name": "Ada"})
+    return str(session.call("run", flow=document, payload=payload, breakpoints=list(points), **more)["run"])
+
+
+def test_a_run_stands_still_steps_and_ends(session: Client, server: Counting) -> None:
+    run = begin(session, sync(server.url), {"step": "push"})
+    told = session.until("paused")
+    assert (place(told), told["reason"], told["run"], told["live"]) == ("3 push", "breakpoint", run, True)
+    assert told["input"]["preview"] == {"name": "Ada"}
+    assert session.until("waiting")["wires"] == [{"wire": "shape -> push", "count": 1, "first": told["input"]}]
+    assert server.got == []
+    session.call("next")
+    assert place(session.until("paused")) == "4 last"
+    session.call("continue")
+    assert session.until("finished")["status"] == "succeeded"
+    assert server.got == [{"name": "Ada"}]
+
+
+def test_back_and_on_again_sends_nothing_twice(session: Client, server: Counting) -> None:
+    begin(session, sync(server.url), {"step": "last"})
+    session.until("paused")
+    for method, expected in (("back", "3 push"), ("back", "2 shape"), ("next", "3 push"), ("next", "4 last")):
+        session.call(method)
+        assert place(session.until("paused")) == expected
+    session.call("goto", visit=2, when="after")
+    told = session.until("paused")
+    assert (place(told), told["live"]) == ("2 shape after", False)
+    session.call("continue")
+    assert session.until("finished")["status"] == "succeeded"
+    assert len(server.got) == 1
+
+
+def test_the_payload_that_waits_can_be_changed_at_a_path(session: Client, server: Counting) -> None:
+    run = begin(session, sync(server.url), {"step": "push"})
+    session.until("paused")
+    assert session.call("edit", path=["name"], value="Grace") == {"run": run}
+    assert session.until("paused")["input"]["preview"] == {"name": "Grace"}
+    session.call("continue")
+    session.until("finished")
+    assert server.got == [{"name": "Grace"}]
+
+
+def test_a_fork_answers_the_same_request_from_the_recording(session: Client, server: Counting) -> None:
+    run = begin(session, sync(server.url))
+    session.until("finished")
+    fork = session.call("edit", visit=2)["run"]
+    told = session.until("paused")
+    assert fork != run
+    assert (place(told), told["parent"]) == ("2 shape", {"run": run, "at": 2})
+    session.call("continue")
+    assert session.until("finished")["status"] == "succeeded"
+    assert len(server.got) == 1
+
+
+def test_a_fork_asks_before_it_sends_another_request(session: Client, server: Counting) -> None:
+    begin(session, sync(server.url))
+    session.until("finished")
+    session.call("edit", visit=2, payload={"name": "Grace"})
+    session.until("paused")
+    session.call("continue")
+    told = session.until("paused")
+    assert (told["reason"], told["step"], told["recorded"]) == ("effect", "push", True)
+    assert len(server.got) == 1
+    session.call("edit", answer="recorded")
+    assert place(session.until("paused")) == "4 last"
+    session.call("continue")
+    assert session.until("finished")["outputs"][0]["payload"]["preview"] == 1
+    assert len(server.got) == 1
+
+
+def test_an_answer_that_somebody_wrote_stands_in(session: Client, server: Counting) -> None:
+    begin(session, sync(server.url))
+    session.until("finished")
+    session.call("edit", visit=2, payload={"name": "Grace"})
+    session.until("paused")
+    session.call("continue")
+    session.until("paused")
+    session.call("edit", answer={"payload": {"number": 77}, "meta": {"status": 201}})
+    session.until("paused")
+    session.call("continue")
+    assert session.until("finished")["outputs"][0]["payload"]["preview"] == 77
+
+
+def test_pins_stand_in_for_steps(session: Client, server: Counting) -> None:
+    begin(session, sync(server.url), pins={"push": {"payload": {"number": 5}}})
+    assert session.until("finished")["outputs"][0]["payload"]["preview"] == 5
+    assert server.got == []
+
+
+def test_from_a_step_and_to_one(session: Client, server: Counting) -> None:
+    begin(session, sync(server.url), payload={"name": "Grace"}, **{"from": "push", "to": "last"})
+    told = session.until("paused")
+    assert (told["step"], told["reason"]) == ("last", "until")
+    assert server.got == [{"name": "Grace"}]
+
+
+def test_breakpoints_change_while_the_run_is_under_way(session: Client, server: Counting) -> None:
+    begin(session, sync(server.url), {"step": "shape"})
+    session.until("paused")
+    session.call("breakpoints", set=[{"step": "last", "condition": "number = 1"}])
+    session.call("continue")
+    assert place(session.until("paused")) == "4 last"
+    session.call("stop")
+    assert session.until("finished")["status"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("goto", {"visit": 99}, protocol.NOT_FOUND),
+        ("until", {}, protocol.INVALID_PARAMS),
+        ("edit", {"answer": "recorded"}, protocol.FLOW_HAS_PROBLEMS),
+        ("edit", {"path": ["nothing", "there"], "value": 1}, protocol.NOT_FOUND),
+        ("breakpoints", {"set": [{"step": "push", "condition": "(("}]}, protocol.FLOW_HAS_PROBLEMS),
+        ("next", {"run": "nobody"}, protocol.NOT_FOUND),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_harms_nothing(
+    session: Client, server: Counting, method: str, params: dict[str, Any], code: int
+) -> None:
+    begin(session, sync(server.url), {"step": "push"})
+    session.until("paused")
+    assert session.ask(method, **params)["error"]["code"] == code
+    session.call("continue")
+    assert session.until("finished")["status"] == "succeeded"
