@@ -455,6 +455,34 @@ def test_a_run_that_is_killed_after_any_event_and_resumed_ends_the_same(block: A
     assert fold(plan, log.events()) == resumed.state
 
 
+class Checking(Log):
+    """A journal that folds what it is given and compares with the live run at every event."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.folded = RunState()
+        self.runner: Runner | None = None
+
+    async def commit(self, event: Event) -> None:
+        assert self.runner is not None
+        assert self.folded == self.runner.state
+        self.folded = advance(self.plan, self.folded, from_record(to_record(event)))
+
+
+@given(any_block, st.booleans())
+@settings(max_examples=settings.default.max_examples * 3 // 5)
+def test_the_state_is_the_fold_of_the_events_after_every_one_of_them(block: Any, watched: bool) -> None:
+    world = drawn(block)
+    checking = Checking(world.plan)
+    Tired.chance = random.Random(1)
+    recorders = [Lines()] if watched else []
+    runner = Runner(world.bound, "start", Message("x"), run="r", journal=checking, recorders=recorders)
+    checking.runner = runner
+    result = asyncio.run(runner.run())
+    assert checking.folded == result.state
+
+
 @given(any_block, st.integers(0, 10**6))
 @settings(max_examples=settings.default.max_examples * 3 // 5)
 def test_a_state_goes_through_json_and_back_at_any_moment(block: Any, when: int) -> None:
