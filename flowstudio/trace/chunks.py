@@ -2,7 +2,7 @@
 
 A list or object is cut between its entries, a long string between its characters. An entry that is larger than the
 least chunk is a tree of its own, so that a change deep inside it leaves its neighbours alone. A chunk is as long as
-`LEAST` asks for and ends with the first entry after that whose bytes say so: after an insertion or deletion the borders
+`LEAST` asks for and ends with the first entry after that whose bytes say so: behind an insertion or deletion the borders
 are soon the old ones again. The tree, and so its hash, follow from the payload's canonical bytes alone.
 """
 
@@ -23,7 +23,7 @@ from flowstudio.trace.canonical import Json, canonical, parse
 
 LEAST: Final = 65_536
 """Bytes that a chunk has at least, but for the last of its list and one before a large entry; a larger entry is a tree."""
-GAP: Final = 16_384
+GAP: Final = 8_192
 """How far from there the border lies on average."""
 MOST: Final = LEAST + 8 * GAP
 """Where a chunk ends in any case."""
@@ -39,9 +39,15 @@ _LOOKS: Final = 4096
 _BLOCK: Final = 524_288
 _FIRST_ENTRIES: Final = 16
 _MOST_ENTRIES: Final = 100_000
-# A border of a text lies behind such a row of odd and even bytes (by their bits): one place in 2**14.
+# A border may lie where bytes of even and odd parity follow each other so, one place in 128, which C finds fast; it does
+# where the bytes before that place, hashed, are below a bound. So it needs no long line, and no line at all.
 _PARITY: Final = bytes(byte.bit_count() & 1 for byte in range(256))
-_BORDER: Final = bytes((0, 0, 1, 0, 1, 1, 0, 1, 1, 1, 0, 1, 0, 0))
+_MARK: Final = bytes((0, 0, 1, 0, 1, 0, 0))
+_MARKS: Final = 1 << len(_MARK)
+_CONTEXT: Final = 64
+_PIECE: Final = 8_192
+# Where bytes repeat themselves, marks may be many and all refused.
+_MOST_MARKS: Final = 512
 
 Body = Callable[[], bytes]
 """Gives a chunk's bytes when they are asked for: those of a chunk that is kept already never are."""
@@ -281,23 +287,20 @@ class _Window:
         """
         if not self._reach(LEAST):
             return self._buffer[self._start : -1], False, 0
-        start = self._start
-        line = max(start, self._buffer.rfind(b"\n", start, start + LEAST) + 1)
-        end = self._buffer.find(b"\n", start + LEAST)
-        while True:
-            length = end - line
+        beyond = self._reach(MOST)
+        start, buffer = self._start, self._buffer
+        mark = _marked(buffer, start + LEAST, min(start + MOST, len(buffer)))
+        if mark >= 0:
+            end = buffer.find(b"\n", mark - 1)
+        else:
+            end = buffer.find(b"\n", start + MOST) if beyond else len(buffer) - 1
+        # Whatever line is longer than LEAST has a byte at one of these places.
+        for place in range(start + LEAST, end, LEAST):
+            line = max(start, buffer.rfind(b"\n", start, place) + 1)
+            length = buffer.find(b"\n", place) - line
             if length > LEAST:
-                return self._buffer[start : max(start, line - 1)], False, length
-            chosen = zlib.crc32(self._buffer[line:end]) * GAP < length << 32
-            if chosen or end - start >= MOST:
-                return self._buffer[start:end], True, 0
-            line = end + 1
-            before = start
-            if not self._reach(line - start):
-                return self._buffer[self._start : -1], False, 0
-            start = self._start
-            line += start - before
-            end = self._buffer.find(b"\n", line)
+                return buffer[start : max(start, line - 1)], False, length
+        return buffer[start:end], mark >= 0 or beyond, 0
 
     def skip(self, length: int, entry: int) -> None:
         """Goes on behind lines of this length, where `entry` begins."""
@@ -441,26 +444,29 @@ def _size(part: Run | Branch) -> int:
 
 
 def _border(data: bytes, start: int) -> int:
-    """Where the piece of a text that begins at `start` ends, in bytes: behind a line if there are any, never inside a character."""
-    least = start + LEAST
-    if least >= len(data):
-        return len(data)
+    """Where the piece of a text that begins at `start` ends, in bytes; never inside a character."""
     most = min(len(data), start + MOST)
-    before = data.find(b"\n", least, most)
-    while before >= 0:
-        end = data.rfind(b"\n", before + 1, min(before + GAP, most))
-        end = data.find(b"\n", before + 1, most) if end < 0 else end
-        if end < 0:
-            break
-        for line in data[before + 1 : end].split(b"\n"):
-            before += len(line) + 1
-            if zlib.crc32(line) * GAP < len(line) + 1 << 32:
-                return before + 1
-    found = data[least:most].translate(_PARITY).find(_BORDER)
-    end = most if found < 0 else least + found + len(_BORDER)
+    mark = _marked(data, start + LEAST, most)
+    end = most if mark < 0 else mark
     while end < len(data) and data[end] & 0xC0 == 0x80:
         end += 1
     return end
+
+
+def _marked(data: bytes, first: int, stop: int) -> int:
+    """Where the first border from `first` on may lie, by the bytes before it; -1 where none may before `stop`."""
+    bound, left = (_MARKS << 32) // GAP, _MOST_MARKS
+    while left and first + len(_MARK) <= stop:
+        piece = data[first : min(first + _PIECE, stop)].translate(_PARITY)
+        found = piece.find(_MARK)
+        while found >= 0 and left:
+            left -= 1
+            end = first + found + len(_MARK)
+            if zlib.crc32(data[end - _CONTEXT : end]) < bound:
+                return end
+            found = piece.find(_MARK, found + 1)
+        first += len(piece) - len(_MARK) + 1
+    return -1
 
 
 def _is_slight(value: Json) -> bool:
