@@ -112,6 +112,7 @@ def test_a_missing_value_holds_run_back_and_gets_the_cursor(qtbot: QtBot, editor
     assert run_to_end(qtbot, desk) == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_missing_login_holds_run_back(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     from flowstudio.flow.edits import SetConnection
 
@@ -314,6 +315,7 @@ def test_a_file_that_another_program_changed_is_not_written_over_unasked(
 
 
 @pytest.mark.parametrize(("answer", "stays"), [("Cancel", True), ("Discard", False)])
+@pytest.mark.slow
 def test_closing_asks_only_where_something_would_be_lost(
     qtbot: QtBot, editor: Editor, tmp_path: Path, answer: str, stays: bool
 ) -> None:

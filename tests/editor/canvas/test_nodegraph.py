@@ -30,6 +30,7 @@ def test_the_real_distutils_is_found_afterwards() -> None:
     assert "distutils.version" in loaded
 
 
+@pytest.mark.slow
 def test_a_whole_canvas_works_in_a_process_of_its_own() -> None:
     source = """
 import os

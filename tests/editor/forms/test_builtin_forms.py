@@ -33,6 +33,12 @@ from tests.editor.forms.conftest import MakeBench
 REGISTRY = Registry.from_entry_points()
 SPECS = {spec.name: spec for spec in REGISTRY.specs()}
 
+# Two with fields of most kinds stand for all in the quick part.
+every_component = pytest.mark.parametrize(
+    "name",
+    [name if name in ("choice@1", "http@1") else pytest.param(name, marks=pytest.mark.slow) for name in sorted(SPECS)],
+)
+
 LETTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp"))
 WORDS = st.text(LETTERS, min_size=1, max_size=20).filter(lambda text: not text.lstrip().startswith("{{"))
 EXPRESSIONS = st.sampled_from(
@@ -240,7 +246,7 @@ def holds(spec: Spec, make_bench: MakeBench, registry: Registry) -> None:
     every_config()
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
+@every_component
 def test_what_is_stored_stands_in_the_form(name: str, make_bench: MakeBench) -> None:
     holds(SPECS[name], make_bench, REGISTRY)
 
@@ -285,7 +291,7 @@ def _all(fields: tuple[FieldSpec, ...]) -> list[FieldSpec]:
     return found
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
+@every_component
 def test_every_input_has_a_name_for_screen_readers(name: str, make_bench: MakeBench) -> None:
     spec = SPECS[name]
     bench = make_bench(flow=flow_of(name), registry=REGISTRY)

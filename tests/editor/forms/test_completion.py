@@ -59,6 +59,7 @@ class TestKeys:
         assert values["lines.price"] == [3, 4]
         assert values["$vars.shop"] == "https://a"
 
+    @pytest.mark.slow
     def test_escape_closes_it_and_types_nothing(self, bench: Bench) -> None:
         box = sampled(bench)
         QTest.keyClicks(box.input, "cu")
@@ -66,12 +67,14 @@ class TestKeys:
         assert listed(box) == []
         assert box.text == "cu"
 
+    @pytest.mark.slow
     def test_leaving_closes_it(self, bench: Bench) -> None:
         box = sampled(bench)
         QTest.keyClicks(box.input, "cu")
         leave(box.input)
         assert listed(box) == []
 
+    @pytest.mark.slow
     def test_a_function_is_written_with_its_brackets_and_the_closing_one_is_typed_over(self, bench: Bench) -> None:
         box = sampled(bench)
         QTest.keyClicks(box.input, "$su")
@@ -79,6 +82,7 @@ class TestKeys:
         QTest.keyClicks(box.input, "lines.price) > 3")
         assert bench.config == {"condition": "$sum(lines.price) > 3"}
 
+    @pytest.mark.slow
     def test_a_function_shows_its_example_run_on_the_sample(self, bench: Bench) -> None:
         box = sampled(bench)
         QTest.keyClicks(box.input, "$su")
@@ -88,12 +92,14 @@ class TestKeys:
         assert shown.call.text() == "$sum(numbers)"
         assert shown.example.toolTip() == "$sum(lines.price)  →  7"
 
+    @pytest.mark.slow
     def test_up_at_the_first_goes_to_the_last(self, bench: Bench) -> None:
         box = sampled(bench)
         QTest.keyClicks(box.input, "customer.")
         press(box, Qt.Key.Key_Up)
         assert box.completion.list.chosen.text == "email"
 
+    @pytest.mark.slow
     def test_what_was_written_is_one_step_of_undo(self, bench: Bench) -> None:
         box = sampled(bench)
         QTest.keyClicks(box.input, "cu")
@@ -101,6 +107,7 @@ class TestKeys:
         bench.undo()
         assert bench.config == {"condition": "cu"}
 
+    @pytest.mark.slow
     def test_a_click_writes_the_line(self, bench: Bench) -> None:
         box = sampled(bench)
         QTest.keyClicks(box.input, "cu")
@@ -110,6 +117,7 @@ class TestKeys:
         assert bench.config == {"condition": "customer.email"}
         assert box.input.hasFocus()
 
+    @pytest.mark.slow
     def test_without_a_sample_it_says_how_to_get_one(self, bench: Bench) -> None:
         box = bench.field("condition").box
         type_into(box.input, "$va")
@@ -185,6 +193,7 @@ class TestDrops:
         assert drop(box.input.viewport(), Picked("start", "output", ("vat id",)))
         assert bench.config == {"message": "{{ $steps.start.`vat id` }}"}
 
+    @pytest.mark.slow
     def test_inside_braces_no_others_are_written(self, make_bench: MakeBench) -> None:
         bench = make_bench({"message": "{{  }}"})
         box = sampled(bench, "message")
@@ -198,6 +207,7 @@ class TestDrops:
         assert bench.config == {"message": "{{ total }}"}
 
     @pytest.mark.parametrize(("line", "source"), [(0, "[lines.price]"), (1, "lines[1].price")])
+    @pytest.mark.slow
     def test_inside_a_list_the_menu_asks_which_are_meant(
         self, bench: Bench, qtbot: QtBot, line: int, source: str
     ) -> None:
@@ -209,27 +219,32 @@ class TestDrops:
         settle()
         assert bench.config == {"condition": source}
 
+    @pytest.mark.slow
     def test_in_a_plain_text_it_is_joined_to_the_text(self, make_bench: MakeBench) -> None:
         bench = make_bench({"condition": '"Dear "'})
         box = sampled(bench)
         assert drop(box.input.viewport(), Picked("s", "input", ("name",)))
         assert bench.config == {"condition": '"Dear " & name'}
 
+    @pytest.mark.slow
     def test_on_a_value_it_turns_the_expression_on(self, bench: Bench) -> None:
         row = bench.row("status")
         assert drop(row.field, Picked("s", "input", ("code",)))
         assert bench.config == {"status": "{{ code }}"}
 
+    @pytest.mark.slow
     def test_what_is_fixed_when_values_are_bound_takes_no_field(self, bench: Bench) -> None:
         row = bench.row("words")
         assert not drop(row.field, Picked("s", "input", ("code",)))
         assert not drop(bench.field("words").input, Picked("s", "input", ("code",)))
 
+    @pytest.mark.slow
     def test_the_own_output_is_refused(self, bench: Bench) -> None:
         box = sampled(bench)
         assert drop(box.input.viewport(), Picked("s", "output", ("name",)))
         assert bench.config == {}
 
+    @pytest.mark.slow
     def test_a_field_survives_the_journey(self) -> None:
         field = Picked("s", "input", ("lines", 3, "vat id"), "number")
         assert picked(field.to_mime("lines[3]")) == field

@@ -146,6 +146,7 @@ def test_the_view_of_a_million_items_asks_for_what_is_seen(
     assert stored.entries < 2_000
 
 
+@pytest.mark.slow
 def test_lines_of_a_million_items_are_made_where_they_are_seen(
     qtbot: QtBot, stored: StoredPayloads, source: PayloadSource, themes: Themes
 ) -> None:
