@@ -24,7 +24,7 @@ from flowstudio.stores.chunked import Chunked, ChunkedList, ChunkedObject, chunk
 from flowstudio.stores.locks import FileLock
 from flowstudio.stores.pages import page_of
 from flowstudio.trace.canonical import Json, parse, uncollected
-from flowstudio.trace.chunks import Body, Node, Seen, is_tree, named_below, read_chunk, read_node
+from flowstudio.trace.chunks import Body, Node, Seen, digest, is_tree, named_below, read_chunk, read_node
 from flowstudio.trace.payloads import WHOLE_UP_TO, Ref, described
 
 COMPRESSED_ABOVE: Final = 1024
@@ -264,8 +264,11 @@ class PayloadStore:
         row = self._query("select packed, body from chunks where hash = ?", name)
         if row is None:
             raise self._damaged(name)
-        packed, body = row
-        return self._checked(name, lambda: _unpacked(packed, body))
+        packed, stored = row
+        body = self._checked(name, lambda: _unpacked(packed, stored))
+        if digest(body) != name:
+            raise self._damaged(name)
+        return body
 
     def entries(self, kind: str, name: str) -> Json:
         """The entries of a chunk of a list, object or text."""
