@@ -36,6 +36,7 @@ _Z_LIVE: Final = 4.0
 
 _ALIVE: Final = frozenset({"running", "paused", "failed"})
 _PILL_HEIGHT: Final = 19.0
+_NO_PORT: Final = (0.0, 32.0)
 
 # Read once: reading Qt's flags takes longer than setting them, and there are thousands of items.
 _SELECTABLE: Final = QGraphicsItem.GraphicsItemFlag.ItemIsSelectable
@@ -113,6 +114,7 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         self._widgets: dict[str, Any] = {}
         self._bounds = QRectF(0, 0, WIDTH, 64)
         self._words: dict[object, QStaticText] = {}
+        self._points: dict[tuple[str, str], tuple[float, float]] = {}
         self._fade: tuple[str, float] | None = None
         self._broken = False
         self.stage: Stage | None = None
@@ -132,6 +134,7 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
     def show_card(self, card: Card) -> None:
         """Takes over what the card says and where its ports are; their dots have to be there."""
         self.card = card
+        self._points = {(port.side, port.name): (port.x, port.y) for port in card.ports}
         self._words.clear()
         self._width, self._height = WIDTH, card.height
         bounds = QRectF(-MARGIN, -MARGIN, WIDTH + MARGIN + STUB, card.height + MARGIN + CAPTION_HEIGHT + 3)
@@ -192,8 +195,7 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         """Where a port is, in the scene; at the folded group's edge where the step is put away."""
         if self.folded is not None:
             return self.folded.port_point(side)
-        port = self.card.port("in" if side == "in" else "out", name) if self.card is not None else None
-        x, y = (port.x, port.y) if port is not None else (0.0, 32.0)
+        x, y = self._points.get((side, name), _NO_PORT)
         return self.x() + x, self.y() + y
 
     def card_rect(self) -> QRectF:
@@ -469,7 +471,7 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         self._highlight = False
         self._input_port: PortDot | None = None
         self._output_port: PortDot | None = None
-        self._curve = QPainterPath()
+        self._curve: QPainterPath | None = None
         self._pill: tuple[str, QStaticText] | None = None
         self._broken = False
         self.stage = stage
@@ -503,7 +505,8 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         error = self._output_port.name == ERROR_PORT and source.folded is None
         start = source.port_point("out", self._output_port.name)
         self.route = route(start, target.port_point("in", self._input_port.name), error)
-        self._curve = self.route.path()
+        # Found when it is painted: from afar it is a straight line, and a drag moves many that are not to be seen.
+        self._curve = None
         # The item's own path is the rectangle around it: QGraphicsPathItem finds its bounds from that without Python,
         # and without stroking a curve for every move.
         around = QPainterPath()
@@ -585,6 +588,8 @@ class WireItem(PipeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         if self.route.straight:
             painter.drawLine(QPointF(*self.route.start), QPointF(*self.route.end))
         else:
+            if self._curve is None:
+                self._curve = self.route.path()
             painter.drawPath(self._curve)
 
     def _pill_words(self) -> QStaticText:
@@ -936,7 +941,7 @@ class GroupItem(_Frame):
     def _paint_card_words(self, painter: QPainter, ink: Ink, zoom: float) -> None:
         small = zoom < PLAIN or zoom * 13 < 11
         font = ink.note_title_font if small else ink.title_font
-        grown = max(1.0, 11 / (12 * zoom)) if small else 1.0
+        grown = max(1.0, (11 if zoom >= 0.55 else SMALL_FONT_PIXELS) / (12 * zoom)) if small else 1.0
         room = WIDTH - 62 - 34
         painter.setPen(ink.text)
         painter.setFont(font)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QLineF, QRectF
+from PySide6.QtCore import QLineF, QPointF, QRectF
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from flowstudio.editor.canvas.ink import Ink, pen
@@ -24,6 +24,7 @@ class Overview:
     def __init__(self) -> None:
         self._rects: dict[str, dict[Drawn, QRectF]] = {}
         self._chosen: dict[Drawn, QRectF] = {}
+        self._bounds: QRectF | None = None
         self.revision = 0
         """Rises whenever a card changes."""
         self._lines: dict[str, dict[WireItem, QLineF]] = {}
@@ -37,16 +38,17 @@ class Overview:
         if isinstance(item, StepItem) and item.folded is not None:
             self.drop(item)
             return
-        self.revision += 1
-        state = item.status
+        state, rect = item.status, item.card_rect()
         before = self._state_of.get(item)
-        if before is not None and before != state:
-            del self._rects[before][item]
-            self._rect_lists.pop(before, None)
-        self._state_of[item] = state
-        rects = self._rects.setdefault(state, {})
-        rect = rects[item] = item.card_rect()
-        self._rect_lists.pop(state, None)
+        if before != state or self._rects[state].get(item) != rect:
+            self.revision += 1
+            self._bounds = None
+            if before is not None and before != state:
+                del self._rects[before][item]
+                self._rect_lists.pop(before, None)
+            self._state_of[item] = state
+            self._rects.setdefault(state, {})[item] = rect
+            self._rect_lists.pop(state, None)
         if item.isSelected():
             self._chosen[item] = rect
         else:
@@ -68,10 +70,11 @@ class Overview:
 
     def drop(self, item: Drawn) -> None:
         """Forgets a card."""
-        self.revision += 1
         self._chosen.pop(item, None)
         state = self._state_of.pop(item, None)
         if state is not None:
+            self.revision += 1
+            self._bounds = None
             del self._rects[state][item]
             self._rect_lists.pop(state, None)
 
@@ -91,14 +94,11 @@ class Overview:
 
     def bounds(self) -> QRectF:
         """What all cards cover; empty without any."""
-        rects = [rect for _, group in self.rects() for rect in group]
-        if not rects:
-            return QRectF()
-        left = min(rect.x() for rect in rects)
-        top = min(rect.y() for rect in rects)
-        right = max(rect.x() + rect.width() for rect in rects)
-        bottom = max(rect.y() + rect.height() for rect in rects)
-        return QRectF(left, top, right - left, bottom - top)
+        if self._bounds is None:
+            edges = [rect.getCoords() for _, group in self.rects() for rect in group]
+            lefts, tops, rights, bottoms = zip(*edges, strict=True) if edges else ((0.0,),) * 4
+            self._bounds = QRectF(QPointF(min(lefts), min(tops)), QPointF(max(rights), max(bottoms)))
+        return self._bounds
 
     def columns(self) -> set[float]:
         """The left edges of all cards."""

@@ -453,6 +453,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
 
     def set_wiring(self, wiring: bool, refusals: dict[str, str]) -> None:
         """Says that a wire is in hand, and where it cannot end."""
+        if (wiring, refusals) == (self.stage.wiring, self.stage.refusals):
+            return
         self.stage.wiring, self.stage.refusals = wiring, refusals
         self.viewport().update()
 
