@@ -66,6 +66,13 @@ class Redacting:
         self._known[id(payload)] = (payload, shown)
         return shown
 
+    def _exchanged(self, told: Json) -> Json:
+        """A request or an answer: secret paths are those of payloads, which is what stands in its body."""
+        shown = self._redactor.payload(told)
+        if isinstance(shown, Mapping) and isinstance(shown.get("body"), dict | list):
+            shown = {**shown, "body": self._redactor.payload(shown["body"])}
+        return shown
+
     def failure(self, failure: Failure) -> Failure:
         """A failure as it may be shown."""
         return replace(failure, message=self._redactor.text(failure.message), data=self._redactor.payload(failure.data))
@@ -101,8 +108,8 @@ class Redacting:
         if isinstance(event, Effected):
             return replace(
                 event,
-                request=self._redactor.payload(event.request),
-                answer=self._redactor.payload(event.answer),
+                request=self._exchanged(event.request),
+                answer=self._exchanged(event.answer),
                 error=self.failure(event.error) if event.error else None,
             )
         if isinstance(event, WaitEnded):

@@ -165,17 +165,17 @@ class Segment:
         names = MessageNames(flow, draft, before, entry.bag)
         rows = []
         place: Place = ()
-        for at in (split.index, *split.straight[:-1]):
+        last_step = plan.steps[split.straight[-1]]
+        gathers = last_step.shape == "collect"
+        for at in (split.index, *(split.straight[:-1] if gathers else split.straight)):
             step = plan.steps[at]
             if at != split.index:
                 standing = _Standing(self, step, 0, place, None, key)
                 rows.append((step, flow.configs[at], _context(standing, names), standing))
-            if step.forks:
+            if step.forks and step.outs["out"]:
                 place = (*place, (step.index, step.ports.index("out"), step.outs["out"][0].position))
-        collect = plan.steps[split.straight[-1]]
-        gathering = _Standing(self, collect, 0, place, None, key)
-        component, config = collect.component, flow.configs[collect.index]
-        assert isinstance(component, Collect)
+        gathering = _Standing(self, last_step, 0, place, None, key)
+        component, config = last_step.component, flow.configs[last_step.index]
         values: list[Json] = []
         dropped: list[int] = []
         visits = 0
@@ -213,19 +213,22 @@ class Segment:
                 visits += passed + 1
                 item += 1
                 continue
-            gathering.item = item
-            names.steps = collect.reads_steps
-            try:
-                clock = VisitClock(self.at, gathering.seed()) if collect.clocked else None
-                value = component.value(config.evaluate(payload, names, clock), payload)
-            except Exception:  # a visit of its own makes the failure
-                break
-            values.append(None if value is MISSING else value)
+            if isinstance(component, Collect):
+                gathering.item = item
+                names.steps = last_step.reads_steps
+                try:
+                    clock = VisitClock(self.at, gathering.seed()) if last_step.clocked else None
+                    value = component.value(config.evaluate(payload, names, clock), payload)
+                except Exception:  # a visit of its own makes the failure
+                    break
+                values.append(None if value is MISSING else value)
+            else:
+                values.append((payload, names.meta))
             visits += passed
             item += 1
         if item == first:
             return False
-        self._did(ItemsMade(key, first, tuple(values), frozenset(dropped), visits))
+        self._did(ItemsMade(key, first, tuple(values), frozenset(dropped), visits, not gathers))
         return True
 
 

@@ -284,13 +284,14 @@ class _Compilation:
             onward = _onward(part, step, steps)
             if onward >= 0 and steps[onward - part.first].simple:
                 return replace(step, onward=onward)
-        elif step.shape == "split" and len(step.joins) == 1 and step.ports[:1] == (DEFAULT_OUT,):
+        elif step.shape == "split" and len(step.joins) <= 1 and step.ports[:1] == (DEFAULT_OUT,):
             way: list[int] = []
             at = step
             while (onward := _onward(part, at, steps)) >= 0:
                 way.append(onward)
                 at = steps[onward - part.first]
-                if at.index == step.joins[0]:
+                ends = at.index == step.joins[0] if step.joins else at.simple and not at.outs[DEFAULT_OUT]
+                if ends:
                     return replace(step, straight=tuple(way)) if at.immediate else step
                 if not at.simple:
                     break

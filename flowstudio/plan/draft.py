@@ -550,26 +550,33 @@ class Draft:
             self.settle(token.bag)
 
     def made(self, part: ItemsMade) -> None:
-        """Items of a split went straight to its aggregate."""
+        """Items of a split went straight to its aggregate, or out of the flow."""
         entry = self.entry(part.entry)
         split = self.plan.steps[entry.step]
-        gathering = entry.gathered[split.straight[-1]]
+        last = self.plan.steps[split.straight[-1]]
         suffix = self.straight_suffix(split)
-        values = iter(part.values)
         count = len(part.values) + len(part.dropped)
         items = (item for item in range(part.first, part.first + count) if item not in part.dropped)
-        for item, value in zip(items, values, strict=True):
-            gathering.add(((split.index, -1, item), *suffix) if suffix else item, value)
+        if last.shape == "collect":
+            gathering = entry.gathered[last.index]
+            for item, value in zip(items, part.values, strict=True):
+                gathering.add(((split.index, -1, item), *suffix) if suffix else item, value)
+            self.joined += len(part.values)
+        else:
+            hop = (last.index, last.ports.index("out"), -1)
+            for item, (payload, meta) in zip(items, part.values, strict=True):
+                message = Message(payload, meta, entry.message.lineage, entry.message.error)
+                place = (*entry.place, (split.index, -1, item), *suffix, hop)
+                self.leave(last.index, "out", entry.bag, message, place)
         entry.next = part.first + count
         self.visits += part.visits
         self.filtered += len(part.dropped)
-        self.joined += len(part.values)
         self.collect(part.entry)
         self.close(part.entry)
         self.settle(entry.bag)
 
     def straight_suffix(self, split: PlanStep) -> Place:
-        """The hops of a message on its straight way from a split to its aggregate."""
+        """The hops of a message on its straight way from a split to the last step of it."""
         hops = []
         for place in (split.index, *split.straight[:-1]):
             step = self.plan.steps[place]

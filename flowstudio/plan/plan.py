@@ -88,7 +88,8 @@ class PlanStep:
     onward: int = -1
     """Of a simple step: the simple step that its only wire leads to within the same scope."""
     straight: tuple[int, ...] = ()
-    """Of a split whose items can only go through simple steps to its one aggregate: these steps, the aggregate last."""
+    """Of a split whose items can only go through simple steps, to its one aggregate or, where it has none, out of the
+    flow: these steps, the aggregate among them."""
 
     @property
     def shape(self) -> Shape:

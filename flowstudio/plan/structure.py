@@ -278,7 +278,10 @@ def shared_steps(
         if len(ends) > 1 or any(crowds(wire) for wire in ends):
             crowded.add(loop)
             crowded.update(step for step in range(count) if body >> step & 1 or structure.reaches[loop] >> step & 1)
-    shared = {step for step in crowded if _arrivals(step, structure, shapes, leaving, splits, several, many) > 1}
+    targets = {target for ports in leaving for ends in ports.values() for target in ends}
+    triggers = [step for step, scopes in enumerate(structure.scopes) if scopes == () and step not in targets]
+    known = (structure, shapes, leaving, splits, several, many, triggers)
+    shared = {step for step in crowded if _arrivals(step, *known) > 1}
     # An aggregate emits as often as its split is entered.
     return frozenset(shared | {collect for collect, split in splits.items() if split in shared})
 
@@ -291,20 +294,22 @@ def _arrivals(
     splits: Mapping[int, int],
     several: frozenset[int],
     many: frozenset[int],
+    triggers: Sequence[int],
 ) -> int:
     """How many messages of one scope can come to `goal`, up to 2."""
     if any(structure.reaches[loop] >> goal & 1 for loop in structure.bodies):
         return 2  # several passes may each send a message out of the loop
-    targets = {target for ports in leaving for ends in ports.values() for target in ends}
     arriving = [0] * len(structure.ids)
-    triggers = [step for step, scopes in enumerate(structure.scopes) if scopes == () and step not in targets]
     starts = 0
     emitted = [0] * len(structure.ids)
     """Of a split: how many of the messages at `goal` come of one message that enters it, by way of its aggregates."""
+    bit = 1 << goal
     for step in reversed(structure.order):
         if step == goal:
             arriving[step] = 1
             continue
+        if not structure.reaches[step] & bit:
+            continue  # nothing comes from here: in a wide flow these are nearly all
         ports = {port: sum(arriving[target] for target in targets) for port, targets in leaving[step].items()}
         failed = ports.pop(ERROR_PORT, 0)
         taken = sum(ports.values()) if step in several else max(ports.values(), default=0)

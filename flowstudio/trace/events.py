@@ -194,9 +194,10 @@ class Chained:
 
 @dataclass(frozen=True, slots=True)
 class ItemsMade:
-    """Part of a segment: items of a split went straight to its aggregate.
+    """Part of a segment: items of a split went straight to its aggregate, or out of the flow.
 
-    `values` are what each contributed, from item `first` on; those in `dropped` (by item) ended on their way.
+    `values` are what each contributed, from item `first` on, or (`leaving`) the payload and meta with which each left;
+    those in `dropped` (by item) ended on their way.
     """
 
     entry: str
@@ -204,6 +205,7 @@ class ItemsMade:
     values: tuple[Json, ...]
     dropped: frozenset[int]
     visits: int
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

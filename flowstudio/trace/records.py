@@ -85,6 +85,8 @@ def _written(thing: Any, keep: Change) -> dict[str, Json]:
             value = keep(value)
         elif part.name == "parts":
             value = [_written(each, keep) for each in value]
+        elif part.name == "values" and thing.leaving:
+            value = [[keep(payload), dict(meta)] for payload, meta in value]
         elif part.name in ("items", "values"):
             value = [keep(each) for each in value]
         elif part.name == "outputs" and isinstance(thing, Chained):
@@ -114,6 +116,8 @@ def _read(record: Mapping[str, Json], find: Change) -> Any:
             value = find(value)
         elif name == "parts":
             value = tuple(_read(each, find) for each in value)
+        elif name == "values" and record.get("leaving"):
+            value = tuple((find(payload), meta) for payload, meta in value)
         elif name in ("items", "values"):
             value = tuple(find(each) for each in value)
         elif name == "outputs" and kind is Chained:

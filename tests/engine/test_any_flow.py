@@ -274,6 +274,28 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Open:
+    """A split whose items leave the flow: nothing gathers them."""
+
+    inside: Any
+    items: int
+
+    def draw(self, on: Drawing, ends: list[End]) -> list[End]:
+        items = ", ".join(f'$string($) & "{item}"' for item in range(self.items))
+        split = on.step("each", items=f"[{items}]")
+        on.join(ends, split)
+        return list(self.inside.draw(on, [(split, "out")]))
+
+    def reckon(self, messages: Messages) -> Messages:
+        return [
+            end
+            for place, payload in messages
+            for item in range(self.items)
+            for end in self.inside.reckon([((*place, item), f"{written(payload)}{item}")])
+        ]
+
+
+@dataclass(frozen=True)
 class Round:
     """A loop."""
 
@@ -306,7 +328,11 @@ def blocks(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 plain: st.SearchStrategy[Any] = st.sampled_from(["odd", "shaky", "tired"]).map(Plain)
 called_block = st.recursive(st.one_of(plain, st.just(Brittle())), blocks, max_leaves=4)
-any_block = st.recursive(st.one_of(plain, st.builds(Calls, called_block)), blocks, max_leaves=6)
+closed_block = st.recursive(st.one_of(plain, st.builds(Calls, called_block)), blocks, max_leaves=6)
+open_end = st.builds(
+    Open, st.lists(plain, min_size=1, max_size=2).map(lambda found: Row(tuple(found))), st.integers(0, 3)
+)
+any_block = st.one_of(closed_block, st.tuples(closed_block, open_end).map(Row), open_end)
 
 
 class Log:
