@@ -6,6 +6,8 @@
     GET    /crm/customers?city=Graz    lists, those alone whose fields have the values asked for
     GET    /crm/customers/crm-1001     reads; PUT replaces, PATCH changes, DELETE removes
 
+A few documents lie there from the beginning, for flows that fetch something: `GET /warehouse/stock.csv`.
+
 A repeated Idempotency-Key gets the first answer once more, and nothing is stored. It forgets all when it ends.
 """
 
@@ -26,6 +28,24 @@ Json = Any
 
 _FIRST_NUMBER: Final = 1001
 _MAX_BODY: Final = 100_000_000
+
+_DOCUMENTS: Final = {
+    "warehouse/stock.csv": (
+        "text/csv; charset=utf-8",
+        """\
+sku,name,shelf,stock,minimum
+TEE-L,"T-shirt, large",A-03,42,20
+TEE-S,"T-shirt, small",A-04,7,20
+MUG-WHITE,"Mug, white",B-11,118,40
+MUG-BLUE,"Mug, blue",B-12,12,40
+BAG-CANVAS,Canvas bag,C-02,35,15
+CAP-GREEN,"Cap, green",C-07,3,10
+PEN-BLUE,"Fountain pen, blue",D-01,60,25
+BOOK-A5,Notebook A5,D-05,240,100
+""",
+    ),
+}
+"""What lies there from the beginning, by path: its content type and its text."""
 
 
 @dataclass(slots=True)
@@ -106,6 +126,9 @@ class DemoTarget:
         return answer
 
     def _act(self, system: _System, path: str, incoming: Incoming) -> Outgoing:
+        document = _DOCUMENTS.get(f"{system.name}/{path}")
+        if document is not None and incoming.method in ("GET", "HEAD"):
+            return Outgoing(200, {"Content-Type": document[0]}, document[1].encode())
         parent, _, last = path.rpartition("/")
         siblings = system.collections.get(parent, {})
         if last in siblings:

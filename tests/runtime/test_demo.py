@@ -162,3 +162,12 @@ async def test_it_runs_alone_until_it_is_cancelled() -> None:
     await asyncio.gather(running, return_exceptions=True)
     with pytest.raises(RuntimeError, match="not running"):
         DemoTarget().url_for("demo://crm")
+
+
+async def test_a_document_lies_there_from_the_beginning() -> None:
+    async with DemoTarget() as demo:
+        address = demo.url_for("demo://warehouse") + "/stock.csv"
+        found = await send("GET", address)
+        assert found.headers["content-type"].startswith("text/csv")
+        assert found.content.decode().splitlines()[0] == "sku,name,shelf,stock,minimum"
+        assert (await send("GET", demo.url_for("demo://crm") + "/stock.csv")).json() == []
