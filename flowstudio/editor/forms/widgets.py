@@ -12,6 +12,7 @@ from flowstudio.editor.forms.field import Field, Row
 from flowstudio.editor.forms.groups import GroupField, UnionField
 from flowstudio.editor.forms.lists import CardsField, ListField, SetField
 from flowstudio.editor.forms.logins import ConnectionField, SecretField
+from flowstudio.editor.forms.mapping import MappingField
 from flowstudio.editor.forms.numbers import NumberField
 from flowstudio.editor.forms.surroundings import Surroundings
 from flowstudio.editor.forms.tables import EntriesField
@@ -40,7 +41,7 @@ def make_field(around: Surroundings, spec: FieldSpec, variant: str | None = None
 
     parts = spec.form in ("list", "dict", "group", "union")
     if spec.kind is Kind.EXPRESSION and not parts:
-        return ExpressionField(around, spec)
+        return MappingField(around, spec) if spec.widget == "mapping" else ExpressionField(around, spec)
     if spec.kind is Kind.TEXT and not parts:
         return TextField(around, spec)
     field = WIDGETS[spec.form](around, spec, part, variant)
