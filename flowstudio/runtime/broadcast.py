@@ -261,6 +261,7 @@ class Broadcast:
             "started_at": event.at,
             "duration_ms": event.duration_ms,
             "error": None if event.error is None else event.error.to_json(),
+            "replayed": event.replayed,
         }
         visit = self._open.get(event.visit)
         if visit is not None:
