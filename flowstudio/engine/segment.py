@@ -100,7 +100,7 @@ class Segment:
                 self._did(part)
                 return
         intake = step.shape == "collect" and token.gathered is None
-        number = 0 if intake else self.draft.visits + 1
+        number = 0 if intake else token.visit or self.draft.visits + 1
         where = address(self.plan, token)
         visit = Visit(self.bound, self.draft, token, step, where, number, self.at, self.tell, self.now)
         self._did(visit.make_now())

@@ -539,9 +539,9 @@ class Draft:
                 if step.forks:
                     place = (*place, (step.index, step.ports.index("out"), step.outs["out"][0].position))
                 step = self.plan.steps[step.onward]
-        self.visits += len(part.outputs)
+        # A first visit that had begun before a crash has been counted.
+        self.visits += len(part.outputs) + part.dropped - bool(token.visit)
         if part.dropped:
-            self.visits += 1
             self.filtered += 1
         else:
             token = replace(token, place=place)
