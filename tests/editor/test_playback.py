@@ -107,6 +107,26 @@ def test_news_is_told_at_most_once_a_frame(qtbot: QtBot, playback: Playback) -> 
     assert told == [frozenset({"a", "b"})]
 
 
+def test_visits_that_a_very_long_run_only_counts_are_counted(playback: Playback) -> None:
+    playback.begin(flow_of("a -> b", "a:odd -> c"))
+    tell(
+        playback,
+        visit(1, "a", "succeeded", duration_ms=10.0, left={"out": 1}),
+        visit(2, "b", "filtered", duration_ms=1.0, left={}),
+    )
+    for visits in (5, 9):
+        counted = {"visits": visits, "filtered": 0, "duration_ms": 90.0, "left": {"out": visits - 1, "odd": 1}}
+        steps = {"a": counted, "b": {"visits": 1, "filtered": 1, "duration_ms": 1.0, "left": {}}}
+        tell(playback, ("left_out", {"steps": steps, "logged": 0, "effected": 0}))
+    assert playback.state_of("a") == StepState("succeeded", 10, 100.0)
+    assert playback.state_of("b") == StepState("filtered", 2, 2.0, 0, 2)
+    assert playback.count_of(Wire.parse("a -> b")) == 9
+    assert playback.count_of(Wire.parse("a:odd -> c")) == 1
+    assert len(playback.visits) == 2
+    playback.begin(flow_of("a -> b"))
+    assert playback.state_of("a").visits == 0
+
+
 def test_stopping_leaves_nothing_running(playback: Playback) -> None:
     playback.begin(flow_of("a -> b"))
     tell(playback, visit(1, "a", "running"))
