@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowstudio import __version__
+from flowstudio.cli import flows
 from flowstudio.cli.main import COMMANDS, main
 from flowstudio.resources import resource
+from flowstudio.trace.limits import Limited
 
 EXAMPLE = str(resource("examples", "customer-sync.flow.json"))
 SAMPLE = str(resource("examples", "customer-sync.sample.json"))
@@ -147,6 +150,27 @@ def test_a_broken_file_is_wrong_input_and_its_place_is_told(call: Run, tmp_path:
         assert printed.json["status"] == "invalid"
         assert str(path) in printed.err
         assert says in printed.err
+
+
+def test_the_trace_of_a_very_long_run_has_its_ends_and_says_what_it_leaves_out(
+    call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "Limited", partial(Limited, visits=10, ends=2))
+    steps = {
+        "start": {"component": "manual@1"},
+        "each": {"component": "split@1", "config": {"items": "[1..100]"}},
+        "set": {"component": "map@1", "config": {"expression": "$ * 2"}},
+    }
+    file, trace = tmp_path / "long.flow.json", tmp_path / "trace.jsonl"
+    document = {"format": "flowstudio/flow@1", "id": "long", "name": "Long", "steps": steps}
+    file.write_text(json.dumps({**document, "wires": ["start -> each", "each -> set"]}))
+    printed = call("run", str(file), "--trace", str(trace), "--json")
+    assert (printed.status, printed.json["visits"]) == (0, 102)
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    started = [event["input"] for event in events if event["event"] == "VisitStarted" and event["step"] == "set"]
+    assert started == [*range(1, 9), 99, 100]
+    assert [event["event"] for event in events[-2:]] == ["LeftOut", "RunFinished"]
+    assert (events[-2]["steps"]["set"]["visits"], events[-2]["final"]) == (90, True)
 
 
 def test_a_missing_file_is_told_without_a_traceback(call: Run) -> None:
