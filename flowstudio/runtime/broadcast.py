@@ -285,6 +285,7 @@ class Broadcast:
     def _end(self, event: RunFinished) -> None:
         self._refs.clear()
         self._bytes = 0
+        self._payloads.let_go()
         error: Failure | None = event.error
         self._notify(
             "finished",

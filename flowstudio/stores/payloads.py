@@ -197,6 +197,10 @@ class PayloadStore:
         except (zstandard.ZstdError, ValueError):
             raise self._damaged(name) from None
 
+    def let_go(self) -> None:
+        """Lets go of the objects that large payloads were made of, since none that shares them is to come: a run has ended."""
+        self._seen.clear()
+
     def size(self) -> int:
         """The bytes on disk that are in use."""
         pages, unused, size = (self._query(f"pragma {part}") for part in ("page_count", "freelist_count", "page_size"))
