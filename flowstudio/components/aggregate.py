@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowstudio.components.captions import expression_caption, one_line
-from flowstudio.sdk import Collect, Example, Lazy, Settings, setting
+from flowstudio.sdk import Collect, Example, Lazy, MadeOf, Settings, setting
 
 Json = Any
 
@@ -58,6 +58,11 @@ class Aggregate(Collect):
         if not isinstance(value, str) or value.strip() in ("", "$"):
             return "A list of what arrives"
         return one_line(f"A list of {expression_caption(value)}")
+
+    @classmethod
+    def made_of(cls, config: Mapping[str, Json], path: tuple[str | int, ...]) -> MadeOf | None:
+        """Of what one message contributes: the expression."""
+        return MadeOf(str(config.get("value") or "$"), path)
 
     def value(self, config: Config, payload: Json) -> Json:
         """What the message adds."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowstudio.components.captions import expression_caption, one_line
-from flowstudio.components.split import in_whole, passes_streams, values_of
-from flowstudio.sdk import Example, Items, Lazy, Settings, Split, Value, setting
+from flowstudio.components.split import element_of, in_whole, passes_streams, values_of
+from flowstudio.sdk import Example, Items, Lazy, MadeOf, Settings, Split, Value, setting
 
 Json = Any
 
@@ -55,6 +55,11 @@ class Batch(Split):
         size, items = config.get("size"), config.get("items")
         told = f"Lists of {size}" if isinstance(size, int) else "Lists of some size" if size else "No size yet"
         return told if in_whole(items) else one_line(f"{told} of {expression_caption(items)}")
+
+    @classmethod
+    def made_of_item(cls, config: Mapping[str, Json], item: int, path: tuple[str | int, ...]) -> MadeOf | None:
+        """The element of the list that `items` gives."""
+        return element_of(config.get("items"), config.get("size"), item, path)
 
     @classmethod
     def reads_streams(cls, config: Mapping[str, Json]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flowstudio.components.captions import expression_caption
-from flowstudio.sdk import MISSING, Category, Component, Context, Example, Expression, Settings, setting
+from flowstudio.sdk import MISSING, Category, Component, Context, Example, Expression, MadeOf, Settings, setting
 
 Json = Any
 
@@ -58,6 +58,11 @@ class Map(Component):
             if names:
                 return expression_caption(", ".join(names))
         return expression_caption(source, "No fields yet")
+
+    @classmethod
+    def made_of(cls, config: Mapping[str, Json], path: tuple[str | int, ...]) -> MadeOf | None:
+        """The expression gives the whole of it."""
+        return MadeOf(str(config.get("expression", "$")), path)
 
     def run(self, config: Config, payload: Json, context: Context) -> Json:
         """The expression's value."""

@@ -54,6 +54,21 @@ class MergeComponent(Merge):
         """What the branches become."""
         return "An object by branch" if config.get("mode") == "object" else "A list of the branches"
 
+    @classmethod
+    def made_of_arrival(
+        cls, config: Mapping[str, Json], sources: Sequence[str], path: tuple[str | int, ...]
+    ) -> tuple[int, tuple[str | int, ...]] | None:
+        """The arrival at that place in the list, or the one of that step."""
+        key = path[0]
+        if config.get("mode") != "object":
+            return (key, path[1:]) if isinstance(key, int) and 0 <= key < len(sources) else None
+        places = [place for place, source in enumerate(sources) if source == key]
+        if len(places) == 1:
+            return places[0], path[1:]
+        if len(path) > 1 and isinstance(path[1], int) and 0 <= path[1] < len(places):
+            return places[path[1]], path[2:]
+        return None
+
     def join(self, config: Config, arrivals: Sequence[tuple[str, Json]]) -> Json:
         """The list, or the object."""
         if config.mode == "list":

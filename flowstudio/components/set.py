@@ -15,6 +15,7 @@ from flowstudio.sdk import (
     Example,
     Expression,
     Fault,
+    MadeOf,
     Settings,
     StepError,
     setting,
@@ -118,6 +119,18 @@ class Set(Component):
                     parse_path(source)
                 except PathSyntaxError as error:
                     yield _no_path(f"remove.{place}", error)
+
+    @classmethod
+    def made_of(cls, config: Mapping[str, Json], path: tuple[str | int, ...]) -> MadeOf | None:
+        """The expression of the field in which it lies; what is outside of all fields is as it was."""
+        fields = config.get("fields")
+        for source, expression in fields.items() if isinstance(fields, Mapping) else ():
+            field = tuple(parse_path(source))
+            if path[: len(field)] == field:
+                return MadeOf(str(expression), path[len(field) :])
+            if field[: len(path)] == path:
+                return None  # it holds the field, and much else
+        return MadeOf(None, path)
 
     def run(self, config: Config, payload: Json, context: Context) -> Json:
         """The payload with the changes."""

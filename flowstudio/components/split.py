@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flowstudio.components.captions import expression_caption, one_line
-from flowstudio.sdk import MISSING, Example, Items, Lazy, Settings, Split, Stream, Value, setting
+from flowstudio.sdk import MISSING, Example, Items, Lazy, MadeOf, Settings, Split, Stream, Value, setting
 
 Json = Any
 
@@ -110,6 +110,11 @@ class SplitComponent(Split):
         return one_line("; ".join(told))
 
     @classmethod
+    def made_of_item(cls, config: Mapping[str, Json], item: int, path: tuple[str | int, ...]) -> MadeOf | None:
+        """The element of the list that `items` gives."""
+        return element_of(config.get("items"), config.get("batch"), item, path)
+
+    @classmethod
     def reads_streams(cls, config: Mapping[str, Json]) -> bool:
         """Where the items are the payload itself, and nothing else looks at it."""
         return passes_streams(config)
@@ -117,6 +122,22 @@ class SplitComponent(Split):
     def items(self, config: Config, payload: Json) -> Items:
         """The items, of which the engine makes messages."""
         return Items(values_of(config.items, payload), config.parallel, config.batch, config.limit)
+
+
+def element_of(items: Json, batch: Json, item: int, path: tuple[str | int, ...]) -> MadeOf | None:
+    """Which element of a list an item is, or which ones where it is a batch of them."""
+    if isinstance(items, str) and items.strip():
+        source = items
+    elif items is None:
+        source = _WHOLE
+    else:
+        return None
+    if batch is None:
+        # A value that is no list is the one item.
+        return MadeOf(source, (item, *path), path if item == 0 else None)
+    if not isinstance(batch, int) or not path or not isinstance(path[0], int):
+        return None
+    return MadeOf(source, (item * batch + path[0], *path[1:]), path[1:] if item == path[0] == 0 else None)
 
 
 def in_whole(items: Json) -> bool:

@@ -134,7 +134,7 @@ def _inside(sourced: _Sourced, key: Key) -> _Sourced | None:
         if isinstance(sourced.parts, dict):
             return sourced.parts.get(key) if isinstance(key, str) else None
         return sourced.parts[key] if isinstance(key, int) and 0 <= key < len(sourced.parts) else None
-    child = _child(sourced.value, key)
+    child = value_at(sourced.value, key)
     if child is MISSING:
         return None
     if isinstance(sourced, _At):
@@ -142,7 +142,8 @@ def _inside(sourced: _Sourced, key: Key) -> _Sourced | None:
     return _Computed(child, sourced.of)
 
 
-def _child(value: Json, key: Key) -> Json:
+def value_at(value: Json, key: Key) -> Json:
+    """What lies under one key, or at one place of a list; MISSING when nothing does."""
     if isinstance(value, dict) and isinstance(key, str):
         return value.get(key, MISSING)
     if isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
@@ -408,4 +409,4 @@ def _true(value: Json) -> bool:
     return bool(value)
 
 
-__all__ = ["Origin", "Origins", "origins"]
+__all__ = ["Origin", "Origins", "origins", "value_at"]

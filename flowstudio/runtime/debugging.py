@@ -10,17 +10,19 @@ from flowstudio.engine.bound import BoundPlan
 from flowstudio.engine.breakpoints import Breakpoint
 from flowstudio.engine.debug import Debugger, Standing
 from flowstudio.engine.gate import UNANSWERED, Pin
+from flowstudio.engine.history import CourseHistory
 from flowstudio.engine.record import Redacting
 from flowstudio.engine.replay import Recording
 from flowstudio.engine.runner import Runner
 from flowstudio.errors import InvalidInputError, Problem, ProtocolError
 from flowstudio.httpclient import Request, Response
+from flowstudio.plan.provenance import Side, provenance
 from flowstudio.plan.state import RunState, Token
 from flowstudio.runtime import protocol
 from flowstudio.runtime.broadcast import Broadcast
 from flowstudio.sdk.message import Message
 from flowstudio.stores.payloads import PayloadStore
-from flowstudio.trace.events import Failure
+from flowstudio.trace.events import Effected, Failure
 from flowstudio.trace.payloads import canonical
 
 Json = Any
@@ -177,6 +179,34 @@ class DebuggedRun:
             state=state,
             recording=debugger.recording,
         )
+
+    def origin(self, visit: int, path: tuple[str | int, ...], side: Side) -> list[dict[str, Json]]:
+        """Where a part of a visit's output or input came from, hop by hop; LookupError when there was no such visit."""
+        hops = provenance(CourseHistory(self.debugger.course, self.bound), visit, path, side)
+        return [{**hop.to_json(), "value": self._ref(hop.value)} for hop in hops]
+
+    def ledger(self) -> list[dict[str, Json]]:
+        """What left the process, in order, secrets masked."""
+        return [
+            {
+                "visit": event.visit,
+                "step": event.step,
+                "address": event.address,
+                "attempt": event.attempt,
+                "kind": event.kind,
+                "key": f"{self.id}:{event.address}",
+                "request": self._ref(event.request),
+                "answer": None if event.answer is None else self._ref(event.answer),
+                "at": event.at,
+                "duration_ms": event.duration_ms,
+                "replayed": event.replayed,
+                "error": None if event.error is None else event.error.to_json(),
+            }
+            for event in (
+                self._redacting.event(each) for each in self.debugger.course.events if isinstance(each, Effected)
+            )
+            if isinstance(event, Effected)
+        ]
 
     def _waiting(self) -> Json:
         standing = self.debugger.standing

@@ -150,6 +150,21 @@ class Edit(Params, frozen=True):
     run: str | None = None
 
 
+class Origin(Params, frozen=True):
+    """Where what lies at a path of a visit's output, or of its input, came from: the way back, hop by hop."""
+
+    visit: int
+    path: list[str | int]
+    side: Literal["input", "output"] = "output"
+    run: str | None = None
+
+
+class Ledger(Params, frozen=True):
+    """What left the process in a run, and what came back."""
+
+    run: str | None = None
+
+
 class SetBreakpoints(Params, frozen=True):
     """Replaces all breakpoints, of the run under way too."""
 
@@ -214,6 +229,8 @@ METHODS: Final[dict[str, type[Params]]] = {
     "goto": Goto,
     "edit": Edit,
     "breakpoints": SetBreakpoints,
+    "origin": Origin,
+    "ledger": Ledger,
     "payload": Payload,
     "trace": Trace,
 }

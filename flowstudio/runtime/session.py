@@ -72,6 +72,8 @@ class Session:
             **{method: self._moves(method) for method in ("pause", "continue", "next", "into", "out")},
             "edit": self._edit,
             "breakpoints": self._set_breakpoints,
+            "origin": self._origin,
+            "ledger": self._ledger,
             "payload": self._payload,
             "trace": self._trace,
         }
@@ -230,6 +232,15 @@ class Session:
         if self._live is not None:
             self._live.debugger.breakpoints.set(self._breakpoints_of(params.set), params.muted)
         return {}
+
+    async def _origin(self, params: protocol.Origin) -> Json:
+        try:
+            return {"hops": self._run_named(params.run).origin(params.visit, tuple(params.path), params.side)}
+        except LookupError as error:
+            raise ProtocolError(str(error), code=protocol.NOT_FOUND) from None
+
+    async def _ledger(self, params: protocol.Ledger) -> Json:
+        return {"effects": self._run_named(params.run).ledger()}
 
     async def _edit(self, params: protocol.Edit) -> Json:
         run = self._run_named(params.run)

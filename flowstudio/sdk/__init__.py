@@ -7,7 +7,7 @@ else from it. It is found through the entry point group `flowstudio.components`,
 
 from flowstudio.errors import ConnectionFailedError, ExpressionError, HttpStatusError, StepError, StepTimeoutError
 from flowstudio.expressions.nothing import MISSING
-from flowstudio.sdk.component import Answer, Category, Component, Example, Fault, Port
+from flowstudio.sdk.component import Answer, Category, Component, Example, Fault, MadeOf, Port
 from flowstudio.sdk.connection import Connection
 from flowstudio.sdk.context import Context
 from flowstudio.sdk.fields import (
@@ -51,6 +51,7 @@ __all__ = [
     "Lazy",
     "LongText",
     "Loop",
+    "MadeOf",
     "Merge",
     "Message",
     "Outcome",

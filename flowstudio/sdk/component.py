@@ -85,6 +85,19 @@ class Example:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class MadeOf:
+    """What a part of an output was made of: an expression of the config, evaluated on the input, and where in its value.
+
+    Without an expression it is what lies at `path` in the input, unchanged. `otherwise` is where to look when the value
+    has nothing at `path`.
+    """
+
+    expression: str | None
+    path: tuple[str | int, ...]
+    otherwise: tuple[str | int, ...] | None = None
+
+
 class Component:
     """A kind of step. Subclasses set the class attributes, declare `Config` and write `run()`.
 
@@ -145,6 +158,14 @@ class Component:
         may be `{{ }}` can be such a string.
         """
         return ()
+
+    @classmethod
+    def made_of(cls, config: Mapping[str, Json], path: tuple[str | int, ...]) -> MadeOf | None:
+        """What lies at a path of the output was made of, under a stored config; None when it cannot be told.
+
+        An output that is the input itself needs no word.
+        """
+        return None
 
     @classmethod
     def reads_streams(cls, config: Mapping[str, Json]) -> bool:

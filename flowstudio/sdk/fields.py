@@ -79,12 +79,16 @@ def setting(
     advanced: bool = False,
     widget: str | None = None,
     placeholder: str | None = None,
+    fixed: bool = False,
+    one_of: str | None = None,
     **constraints: Any,
 ) -> Any:
     """Declares a config field.
 
     `description` is the text that users read under the field, `group` a collapsible section of the form, `advanced`
-    puts it in the closed section at the end, `widget` overrides the one that follows from the type, `constraints` are
+    puts it in the closed section at the end, `widget` overrides the one that follows from the type. A `fixed` field
+    takes no `{{ }}`: the flow's shape depends on it, such as a port's name. Of neighbours with the same `one_of` one is
+    filled in: the form lets a person choose which. `constraints` are
     pydantic's (`ge`, `le`, `min_length`, `pattern`, `default_factory`). Without a default the field is required. Where
     the name in files is a Python keyword, `alias` gives it: `while_: Expression = setting(alias="while")`.
     """
@@ -95,6 +99,8 @@ def setting(
             "x-advanced": advanced or None,
             "x-widget": widget,
             "x-placeholder": placeholder,
+            "x-fixed": fixed or None,
+            "x-one-of": one_of,
         }.items()
         if value is not None
     }

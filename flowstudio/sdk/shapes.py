@@ -5,12 +5,12 @@ A shape's component says what to do with values; when and in which scope is the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from flowstudio.expressions.nothing import MISSING
-from flowstudio.sdk.component import Category, Component, Port
+from flowstudio.sdk.component import Category, Component, MadeOf, Port
 from flowstudio.sdk.stream import Stream
 
 Json = Any
@@ -35,6 +35,11 @@ class Split(Component):
 
     category: ClassVar[Category] = Category.LOGIC
 
+    @classmethod
+    def made_of_item(cls, config: Mapping[str, Json], item: int, path: tuple[str | int, ...]) -> MadeOf | None:
+        """What lies at a path of an item was made of, under a stored config; None when it cannot be told."""
+        return None
+
     def items(self, config: Any, payload: Json) -> Items:
         """What this message is split into."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it splits into: write items()")
@@ -58,6 +63,13 @@ class Merge(Component):
     """Joins the branches of one scope: emits once nothing upstream can still arrive."""
 
     category: ClassVar[Category] = Category.LOGIC
+
+    @classmethod
+    def made_of_arrival(
+        cls, config: Mapping[str, Json], sources: Sequence[str], path: tuple[str | int, ...]
+    ) -> tuple[int, tuple[str | int, ...]] | None:
+        """Which arrival (of the steps `sources`, in order) lies at a path of what was joined, and where in it."""
+        return None
 
     def join(self, config: Any, arrivals: Sequence[tuple[str, Json]]) -> Json:
         """The payload made of (step that the wire comes from, payload), by wire and path."""

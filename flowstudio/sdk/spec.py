@@ -84,7 +84,7 @@ class FieldSpec:
     """One config field. Compared by identity: a spec is derived once.
 
     `name` is the one in files, `attribute` that in the class where it is another (a Python keyword cannot be one).
-    `default` is ABSENT where there is none; `options` are the values of a choice; `fields` those of a group, `item` the
+    `fixed` takes no `{{ }}`, of neighbours with the same `one_of` one is filled in. `default` is ABSENT where there is none; `options` are the values of a choice; `fields` those of a group, `item` the
     element of a list or dict, `variants` the choices of a union told apart by the key `discriminator`.
     """
 
@@ -112,6 +112,8 @@ class FieldSpec:
     model: type[BaseModel] | None = None
     constraints: tuple[Any, ...] = field(default=())
     attribute: str | None = None
+    fixed: bool = False
+    one_of: str | None = None
 
     def validate(self, value: Json) -> Any:
         """The value as `run()` sees it; ValueError says in a few words why it does not fit."""
@@ -311,6 +313,8 @@ def _field(attribute: str, info: FieldInfo) -> FieldSpec:
         advanced=bool(extra.get("x-advanced")),
         widget=extra.get("x-widget"),
         placeholder=extra.get("x-placeholder"),
+        fixed=bool(extra.get("x-fixed")),
+        one_of=extra.get("x-one-of"),
         discriminator=info.discriminator if isinstance(info.discriminator, str) else None,
     )
 

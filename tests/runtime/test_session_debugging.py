@@ -194,3 +194,30 @@ def test_what_cannot_be_done_is_said_and_harms_nothing(
     assert session.ask(method, **params)["error"]["code"] == code
     session.call("continue")
     assert session.until("finished")["status"] == "succeeded"
+
+
+def test_a_value_is_followed_back_to_the_answer_and_the_trigger(session: Client, server: Counting) -> None:
+    begin(session, sync(server.url))
+    session.until("finished")
+    hops = session.call("origin", visit=2, path=["name"])["hops"]
+    assert [(hop["step"], hop["side"], hop["path"], hop["kind"]) for hop in hops] == [
+        ("shape", "output", ["name"], "copied"),
+        ("shape", "input", ["name"], "passed"),
+        ("manual", "output", ["name"], "made"),
+    ]
+    assert hops[0]["value"]["preview"] == "Ada"
+    hops = session.call("origin", visit=4, path=[])["hops"]
+    assert [(hop["step"], hop["kind"]) for hop in hops] == [("last", "copied"), ("last", "passed"), ("push", "made")]
+
+
+def test_the_ledger_tells_what_was_sent(session: Client, server: Counting) -> None:
+    run = begin(session, sync(server.url))
+    session.until("finished")
+    (effect,) = session.call("ledger")["effects"]
+    assert (effect["step"], effect["kind"], effect["key"], effect["replayed"]) == ("push", "http", f"{run}:push", False)
+    session.call("edit", visit=2)
+    session.until("paused")
+    session.call("continue")
+    session.until("finished")
+    (effect,) = session.call("ledger")["effects"]
+    assert effect["replayed"]
