@@ -7,6 +7,7 @@ import gc
 import random
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def figures(steps: int = STEPS, megabytes: int = MEGABYTES) -> list[Figure]:
     for number, (kind, step) in enumerate(KINDS.items()):
         with tempfile.TemporaryDirectory() as folder:
             store = PayloadStore(Path(folder))
-            first = timed(lambda: store.put(payload))
+            first = timed(partial(store.put, payload))
             if number == 0:
                 taken.append(Figure(f"first put of {size:.0f} MB", "ms", (first * 1000,)))
             seconds, added = _chain(store, payload, step, steps)
@@ -87,7 +88,7 @@ def _chain(store: PayloadStore, payload: list[Any], step: Step, steps: int) -> t
         payload = step(payload, chance)
         gc.collect()
         before = store.size()
-        seconds.append(timed(lambda given=payload: store.put(given)))  # type: ignore[misc]
+        seconds.append(timed(partial(store.put, payload)))
         added.append(store.size() - before)
     return seconds, added
 
@@ -101,7 +102,7 @@ def _page(payload: list[Any]) -> Figure:
         store.close()
         for _ in range(10):
             again = PayloadStore(Path(folder))
-            seconds.append(timed(lambda: again.page(name, offset=len(payload) // 2, limit=200)))
+            seconds.append(timed(partial(again.page, name, offset=len(payload) // 2, limit=200)))
             again.close()
     return Figure("a page from the middle, nothing at hand", "ms", tuple(value * 1000 for value in seconds))
 
