@@ -204,6 +204,25 @@ class Payload(Params, frozen=True):
     sort: Json = None
 
 
+class Search(Params, frozen=True):
+    """The places in a payload that hold a text, in keys or values, upper and lower case alike."""
+
+    hash: str
+    text: str
+    offset: int = 0
+    limit: int = 200
+
+
+class Diff(Params, frozen=True):
+    """What differs between two payloads, or between what lies at a path of both."""
+
+    a: str
+    b: str
+    path: list[str | int] = []
+    offset: int = 0
+    limit: int = 200
+
+
 class Trace(Params, frozen=True):
     """The events of a run, in order."""
 
@@ -232,6 +251,8 @@ METHODS: Final[dict[str, type[Params]]] = {
     "origin": Origin,
     "ledger": Ledger,
     "payload": Payload,
+    "search": Search,
+    "diff": Diff,
     "trace": Trace,
 }
 

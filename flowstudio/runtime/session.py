@@ -26,6 +26,7 @@ from flowstudio.errors import (
     StepError,
 )
 from flowstudio.expressions.nothing import MISSING
+from flowstudio.expressions.origins import value_at
 from flowstudio.flow.called import Called, beside, nowhere
 from flowstudio.flow.files import flow_from_document, read_flow, read_payload, read_sample
 from flowstudio.flow.model import ABSENT, Flow
@@ -39,7 +40,9 @@ from flowstudio.sdk.message import Message
 from flowstudio.sdk.registry import Registry
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.places import cache_dir
+from flowstudio.trace.compare import Compared, Difference, compare
 from flowstudio.trace.payloads import canonical, parse
+from flowstudio.trace.search import search
 
 Json = Any
 
@@ -75,6 +78,8 @@ class Session:
             "origin": self._origin,
             "ledger": self._ledger,
             "payload": self._payload,
+            "search": self._search,
+            "diff": self._diff,
             "trace": self._trace,
         }
 
@@ -344,6 +349,29 @@ class Session:
         except KeyError as error:
             raise ProtocolError(f"there is nothing at {error}", code=protocol.NOT_FOUND) from None
 
+    async def _search(self, params: protocol.Search) -> Json:
+        found = await asyncio.to_thread(lambda: search(self._stored(params.hash), params.text))
+        page = found[params.offset : params.offset + params.limit]
+        return {"total": len(found), "hits": [list(path) for path in page]}
+
+    async def _diff(self, params: protocol.Diff) -> Json:
+        def compared() -> Compared:
+            before, after = (_within(self._stored(name), params.path) for name in (params.a, params.b))
+            return compare(before, after)
+
+        found = await asyncio.to_thread(compared)
+        page = found.items[params.offset : params.offset + params.limit]
+        return {
+            **{op: found.count(op) for op in ("added", "changed", "removed")},
+            "items": [self._difference(params.path, item) for item in page],
+        }
+
+    def _difference(self, above: list[str | int], item: Difference) -> Json:
+        told: dict[str, Json] = {"path": [*above, *item.path], "op": item.op}
+        for side, value in (("before", item.before), ("after", item.after)):
+            told[side] = None if value is MISSING else self.payloads.put(value).to_json()
+        return told
+
     async def _trace(self, params: protocol.Trace) -> Json:
         return self._run_named(params.run).broadcast.trace(params.offset, params.limit)
 
@@ -352,6 +380,14 @@ class Session:
         if found is None:
             raise ProtocolError(f"there is no run {run or ''}".rstrip(), code=protocol.NOT_FOUND)
         return found
+
+
+def _within(payload: Json, path: Sequence[str | int]) -> Json:
+    for key in path:
+        payload = value_at(payload, key)
+        if payload is MISSING:
+            raise ProtocolError(f"there is nothing at {key!r}", code=protocol.NOT_FOUND)
+    return payload
 
 
 def _flow_of(given: Mapping[str, Json] | str, path: str | None) -> tuple[Flow, str | None]:

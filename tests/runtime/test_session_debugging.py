@@ -221,3 +221,22 @@ def test_the_ledger_tells_what_was_sent(session: Client, server: Counting) -> No
     session.until("finished")
     (effect,) = session.call("ledger")["effects"]
     assert effect["replayed"]
+
+
+def test_payloads_are_searched_and_compared(session: Client, server: Counting) -> None:
+    begin(
+        session, sync(server.url), payload={"name": "Ada", "lines": [{"id": 1, "n": 1}, {"id": 2, "n": 2}]}, to="shape"
+    )
+    first = session.until("paused")["input"]["hash"]
+    session.call("edit", path=["lines"], value=[{"id": 2, "n": 3}])
+    second = session.until("paused")["input"]["hash"]
+    assert session.call("search", hash=first, text="ada") == {"total": 1, "hits": [["name"]]}
+    told = session.call("diff", a=first, b=second)
+    assert (told["added"], told["changed"], told["removed"]) == (0, 1, 1)
+    assert [(item["path"], item["op"]) for item in told["items"]] == [
+        (["lines", 0, "n"], "changed"),
+        (["lines", 0], "removed"),
+    ]
+    assert told["items"][0]["after"]["preview"] == 3
+    assert session.call("diff", a=first, b=second, path=["name"])["items"] == []
+    assert session.ask("diff", a=first, b=second, path=["nowhere"])["error"]["code"] == protocol.NOT_FOUND
