@@ -41,6 +41,8 @@ class CallComponent(Call):
             description="The file of the called flow, relative to this one, or the id of a flow in the same folder.",
             placeholder="customer.flow.json",
             min_length=1,
+            widget="flow",
+            fixed=True,
         )
         input: Expression = setting(
             "$", title="Input", description="The payload that the called flow begins with.", placeholder="customer"

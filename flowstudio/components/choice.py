@@ -20,7 +20,7 @@ _PORT: Final = re.compile(r"\w[\w-]*")
 class Case(Settings):
     """One way that a message can go."""
 
-    port: str = setting(title="Port", description="The name of the way out.", min_length=1)
+    port: str = setting(title="Port", description="The name of the way out.", min_length=1, fixed=True)
     when: Lazy = setting(title="When", description="The message goes this way when this is true.")
 
 
@@ -48,7 +48,11 @@ class Choice(Component):
             default_factory=list,
         )
         otherwise: str = setting(
-            _OTHERWISE, title="Otherwise", description="The way out for messages that no case takes.", min_length=1
+            _OTHERWISE,
+            title="Otherwise",
+            description="The way out for messages that no case takes.",
+            min_length=1,
+            fixed=True,
         )
         all: bool = setting(
             False,

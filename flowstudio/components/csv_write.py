@@ -70,6 +70,7 @@ class CsvWrite(Component):
             description='The columns in order: the name of a field, or {"name": …, "value": …} with an expression over '
             "the row. Empty: every field of every row, in order of first appearance.",
             default_factory=list,
+            widget="columns",
         )
         delimiter: str = setting(
             ",",

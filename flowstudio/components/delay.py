@@ -48,6 +48,7 @@ class Delay(Component):
             description="How long the message rests, from the moment at which it comes here.",
             ge=0,
             le=_TEN_YEARS,
+            one_of="rest",
         )
         until: Value[datetime] | None = setting(
             None,
@@ -55,6 +56,7 @@ class Delay(Component):
             description="Until when the message rests: a date and a time, such as 2026-03-01T09:00:00+01:00. Without a "
             "zone it is in UTC.",
             placeholder="{{ due_at }}",
+            one_of="rest",
         )
 
     examples = (

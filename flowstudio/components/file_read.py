@@ -64,6 +64,7 @@ class FileRead(Component):
             description="The file. A relative path begins in the folder of the flow.",
             placeholder="in/{{ $vars.customer }}.csv",
             min_length=1,
+            widget="file",
         )
         format: Literal["text", "json", "binary"] = setting(
             "text", title="Read as", description="Text, the JSON value that it holds, or its bytes as a binary value."

@@ -64,6 +64,7 @@ class FileWrite(Component):
             description="The file. A relative path begins in the folder of the flow.",
             placeholder="out/{{ number }}.json",
             min_length=1,
+            widget="new-file",
         )
         content: Expression = setting(
             "$",

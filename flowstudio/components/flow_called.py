@@ -42,11 +42,13 @@ class FlowCalled(Trigger):
             None,
             title="Input",
             description="A JSON Schema (2020-12) that the payload of a call must satisfy. Empty: anything is taken.",
+            widget="json-schema",
         )
         output: Any = setting(
             None,
             title="Output",
             description="A JSON Schema (2020-12) that every output of this flow must satisfy. Empty: anything is given.",
+            widget="json-schema",
         )
 
     examples = (

@@ -96,9 +96,14 @@ class Schedule(Trigger):
             description="Minute, hour, day of the month, month, day of the week: 0 6 * * 1-5 is 06:00 from Monday to "
             "Friday. @hourly, @daily, @weekly, @monthly and @yearly are known too.",
             placeholder="0 6 * * 1-5",
+            one_of="time",
         )
         every: float | None = setting(
-            None, title="Every", description="Seconds from one start to the next, in the place of cron.", gt=0
+            None,
+            title="Every",
+            description="Seconds from one start to the next, in the place of cron.",
+            gt=0,
+            one_of="time",
         )
         timezone: Annotated[str, AfterValidator(_timezone)] = setting(
             "UTC",

@@ -41,7 +41,7 @@ class Validate(Component):
             alias="schema",
             title="Schema",
             description="A JSON Schema (2020-12): an object, or true or false.",
-            widget="json",
+            widget="json-schema",
         )
         formats: bool = setting(
             True,

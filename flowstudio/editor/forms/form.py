@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from flowstudio.editor.document import Document
+from flowstudio.editor.forms.alternatives import Alternatives
 from flowstudio.editor.forms.code import JsonField
 from flowstudio.editor.forms.controls import IconButton, Section, Segments, WordButton
 from flowstudio.editor.forms.field import GAP, Path, Row, take, told
@@ -36,7 +37,7 @@ from flowstudio.editor.forms.widgets import make_row
 from flowstudio.editor.theme import Themes, set_look
 from flowstudio.editor.workspace import Workspace
 from flowstudio.errors import InvalidInputError, PathKey, Problem
-from flowstudio.flow.edits import ClearConfig, SetConfig, SetStep
+from flowstudio.flow.edits import ClearConfig, SetConfig, SetStep, Several
 from flowstudio.flow.model import ABSENT, Flow, Json
 from flowstudio.sdk.fields import Kind
 from flowstudio.sdk.registry import Registry
@@ -273,6 +274,7 @@ class StepForm(QWidget):
         self._problems: tuple[Problem, ...] = ()
         self._faulty: frozenset[str] = frozenset()
         self._leftover: list[Note] = []
+        self._alternatives: list[Alternatives] = []
         self._config_row: Row | None = None
         self._failure: FailureCard | None = None
 
@@ -329,7 +331,11 @@ class StepForm(QWidget):
         for group, members in self._members.items():
             if any(field.name == name for field in members):
                 self._sections[group].open()
-        return self._rows.get(name)
+        found = self._rows.get(name)
+        if found is not None:
+            for alternatives in self._alternatives:
+                alternatives.show_row(found)
+        return found
 
     def show_step(self, step: str | None) -> None:
         """Shows a step; None, or one that is not there, shows nothing."""
@@ -466,6 +472,7 @@ class StepForm(QWidget):
 
     def _clear(self) -> None:
         self._spec = None
+        self._alternatives = []
         self._rows, self._sections, self._members, self._config_row = {}, {}, {}, None
         _empty(self._settings)
         self._failure = None
@@ -484,12 +491,18 @@ class StepForm(QWidget):
             self._settings.insertWidget(0, self._config_row)
             return
         place = 0
-        for field in spec.fields:
+        together: list[FieldSpec] = []
+        for number, field in enumerate(spec.fields):
             group = _group_of(field)
             if group is not None:
                 self._members.setdefault(group, []).append(field)
                 continue
-            self._settings.insertWidget(place, self._make_row(field))
+            together.append(field)
+            after = spec.fields[number + 1] if number + 1 < len(spec.fields) else None
+            if after is not None and field.one_of is not None and after.one_of == field.one_of:
+                continue
+            self._settings.insertWidget(place, self._make_rows(together))
+            together = []
             place += 1
         for group in sorted(self._members, key=lambda name: name == ADVANCED):
             # A group in which nothing is set says nothing yet; its rows are made when it is opened.
@@ -505,6 +518,24 @@ class StepForm(QWidget):
         if not spec.fields:
             hint = _wrapped("This step has no settings.", "hint")
             self._settings.insertWidget(0, hint)
+
+    def _make_rows(self, fields: list[FieldSpec]) -> QWidget:
+        """The row of a field; the rows of those of which one is filled in stand together."""
+        rows = [self._make_row(field) for field in fields]
+        if len(rows) == 1:
+            return rows[0]
+        made = Alternatives(self.around, rows)
+        made.cleared.connect(self._clear_rows)
+        self._alternatives.append(made)
+        return made
+
+    def _clear_rows(self, rows: list[Row]) -> None:
+        key = self.around.step
+        if key is not None:
+            self.around.end_series()
+            edits = tuple(ClearConfig(key, (row.spec.name,)) for row in rows)
+            self.around.apply(edits[0] if len(edits) == 1 else Several("choose another setting", edits))
+            self.around.end_series()
 
     def _make_row(self, field: FieldSpec) -> Row:
         row = make_row(self.around, field)
@@ -542,6 +573,8 @@ class StepForm(QWidget):
         self.header.setAccessibleName(title)
         for name, row in self._rows.items():
             row.show_value(step.config.get(name, ABSENT))
+        for alternatives in self._alternatives:
+            alternatives.refresh()
         if self._config_row is not None:
             self._config_row.show_value(dict(step.config) if step.config else ABSENT)
         self.retry.show_values(step)

@@ -39,13 +39,21 @@ class Surroundings(QObject):
         self.workspace = workspace
         self.registry = registry
         self.themes = themes
-        self.step: str | None = None
-        """The step that is shown; None where the form is not about a step."""
+        self._step: str | None = None
         self.row_actions: Callable[[QMenu, QWidget], None] | None = None
         """Adds to a row's menu what the form can do with its value; the widget is the row."""
         self._preview = preview
         self.sample = StepSample(preview, lambda: self.step, self)
         self.preview_outdated.connect(self.sample.renew)
+
+    @property
+    def step(self) -> str | None:
+        """The step that is shown; None where the form is not about a step."""
+        return self._step
+
+    @step.setter
+    def step(self, step: str | None) -> None:
+        self._step = step
 
     @property
     def theme(self) -> Theme:
@@ -79,3 +87,30 @@ class Surroundings(QObject):
     def preview(self, expression: str, on_result: Callable[[Previewed], None]) -> None:
         """Asks what an expression gives on the sample."""
         self._preview(expression, on_result)
+
+
+class OnItems(Surroundings):
+    """The surroundings of an expression that is evaluated on each item of the payload: it is tried on the first."""
+
+    def __init__(self, outer: Surroundings) -> None:
+        self._outer = outer
+        super().__init__(
+            outer.document,
+            outer.workspace,
+            outer.registry,
+            outer.themes,
+            lambda expression, on_result: outer.preview(f"$[0].({expression})", on_result),
+            outer,
+        )
+        self.row_actions = outer.row_actions
+        outer.flow_changed.connect(self.flow_changed)
+        outer.preview_outdated.connect(self.preview_outdated)
+
+    @property
+    def step(self) -> str | None:
+        """The step that the form around it shows."""
+        return self._outer.step
+
+    @step.setter
+    def step(self, step: str | None) -> None:
+        self._outer.step = step

@@ -26,11 +26,11 @@ _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@.]+")
 
 
 def placeholder(spec: FieldSpec) -> str:
-    """What an empty field says: an example, its default, or that nothing is set."""
-    if spec.placeholder:
-        return spec.placeholder
+    """What an empty field says: its default, which holds then, else an example, or that nothing is set."""
     if spec.default is not ABSENT and spec.default is not None and spec.default != "":
         return spec.default if isinstance(spec.default, str) else json.dumps(spec.default, ensure_ascii=False)
+    if spec.placeholder:
+        return spec.placeholder
     return "not set" if spec.nullable else ""
 
 

@@ -67,7 +67,13 @@ class Place:
 
 def literal_of(spec: FieldSpec, stored: Json) -> Json:
     """The value that a setting is fixed to; ABSENT where it is computed, or cannot become a variable."""
-    if stored is ABSENT or stored is None or stored == "" or spec.form in ("code", "connection", "secret"):
+    if (
+        stored is ABSENT
+        or stored is None
+        or stored == ""
+        or spec.fixed
+        or spec.form in ("code", "connection", "secret")
+    ):
         return ABSENT
     if spec.kind is Kind.EXPRESSION:
         if not isinstance(stored, str):

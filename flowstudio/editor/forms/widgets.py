@@ -7,6 +7,7 @@ from typing import Final
 
 from flowstudio.editor.forms.choices import ChoiceField, SwitchField
 from flowstudio.editor.forms.code import CodeField, JsonField
+from flowstudio.editor.forms.columns import ColumnField
 from flowstudio.editor.forms.expression import BracedField, ExpressionField, TextField
 from flowstudio.editor.forms.field import Field, Row
 from flowstudio.editor.forms.groups import GroupField, UnionField
@@ -14,6 +15,8 @@ from flowstudio.editor.forms.lists import CardsField, ListField, SetField
 from flowstudio.editor.forms.logins import ConnectionField, SecretField
 from flowstudio.editor.forms.mapping import MappingField
 from flowstudio.editor.forms.numbers import NumberField
+from flowstudio.editor.forms.places import FileField, FlowField
+from flowstudio.editor.forms.schemas import SchemaField
 from flowstudio.editor.forms.surroundings import Surroundings
 from flowstudio.editor.forms.tables import EntriesField
 from flowstudio.editor.forms.texts import LineField, LongTextField
@@ -43,9 +46,11 @@ def make_field(around: Surroundings, spec: FieldSpec, variant: str | None = None
     if spec.kind is Kind.EXPRESSION and not parts:
         return MappingField(around, spec) if spec.widget == "mapping" else ExpressionField(around, spec)
     if spec.kind is Kind.TEXT and not parts:
-        return TextField(around, spec)
+        return FileField(around, spec) if spec.widget in ("file", "new-file") else TextField(around, spec)
+    if spec.form == "string" and spec.widget == "flow":
+        return FlowField(around, spec)
     field = WIDGETS[spec.form](around, spec, part, variant)
-    if not braces or spec.form in ("code", "connection"):
+    if not braces or spec.fixed or spec.form in ("code", "connection"):
         return field
     return BracedField(around, spec, field)
 
@@ -57,6 +62,8 @@ def _list(around: Surroundings, spec: FieldSpec, part: MakePart, variant: str | 
     if item is not None and item.form == "group":
         # Inside a card a group needs no line at its left.
         return CardsField(around, spec, lambda inner: _card(around, inner, part))
+    if item is not None and spec.widget == "columns":
+        return ListField(around, spec, lambda inner: Row(around, inner, ColumnField(around, inner)))
     if item is not None and item.form in ("union", "dict", "list"):
         return CardsField(around, spec, lambda inner: part(inner, None))
     return ListField(around, spec, lambda inner: part(inner, None))
@@ -89,7 +96,9 @@ WIDGETS: Final[Mapping[Form, Make]] = {
     "dict": lambda around, spec, part, variant: EntriesField(around, spec, lambda inner: part(inner, None)),
     "group": lambda around, spec, part, variant: GroupField(around, spec, part),
     "union": lambda around, spec, part, variant: UnionField(around, spec, part),
-    "json": lambda around, spec, part, variant: JsonField(around, spec),
+    "json": lambda around, spec, part, variant: (
+        SchemaField(around, spec) if spec.widget == "json-schema" else JsonField(around, spec)
+    ),
     "datetime": lambda around, spec, part, variant: MomentField(around, spec),
     "timedelta": lambda around, spec, part, variant: DurationField(around, spec),
 }

@@ -12,11 +12,13 @@ from PySide6.QtWidgets import QWidget
 
 from flowstudio.editor.forms.choices import ChoiceField, SwitchField
 from flowstudio.editor.forms.code import CodeField, JsonField
+from flowstudio.editor.forms.columns import ColumnField
 from flowstudio.editor.forms.expression import BracedField, ExpressionField, TextField
 from flowstudio.editor.forms.field import Field, Row
 from flowstudio.editor.forms.groups import GroupField, UnionField
 from flowstudio.editor.forms.lists import CardsField, ListField, SetField
 from flowstudio.editor.forms.logins import ConnectionField, SecretField
+from flowstudio.editor.forms.mapping import MappingField
 from flowstudio.editor.forms.numbers import NumberField, number_from
 from flowstudio.editor.forms.tables import EntriesField
 from flowstudio.editor.forms.texts import LineField, LongTextField
@@ -65,7 +67,7 @@ def stored(spec: FieldSpec) -> st.SearchStrategy[Json]:
     if spec.kind is Kind.TEXT and spec.form in ("string", "long-text"):
         return TEXTS
     own = _of_form(spec)
-    if spec.form in ("code", "connection") or spec.kind in (Kind.TEXT, Kind.EXPRESSION):
+    if spec.fixed or spec.form in ("code", "connection") or spec.kind in (Kind.TEXT, Kind.EXPRESSION):
         return own
     return own | st.sampled_from(["{{ $vars.low }}", "{{ $customer.id }}"])
 
@@ -91,6 +93,10 @@ def _of_form(spec: FieldSpec) -> st.SearchStrategy[Json]:
             return st.sampled_from(["crm", "mail", "gone"])
         case "list":
             assert spec.item is not None
+            if spec.widget == "columns":
+                sources = st.sampled_from(["qty * price", "[1]"])
+                computed = st.builds(lambda name, value: {"name": name, "value": value}, WORDS, sources)
+                return st.lists(WORDS | computed, max_size=3)
             if spec.item.form != "choice":
                 return st.lists(stored(spec.item), max_size=3)
             # Buttons stand in the order of the choices, what they do not know behind them.
@@ -131,6 +137,8 @@ def standing(field: Field) -> Json:
             return "{{ " + field.box.text + " }}"
         case BracedField():
             return standing(field.inner)
+        case MappingField():
+            return standing(field.text)
         case ExpressionField():
             text = field.box.text
             return (json.dumps(text, ensure_ascii=False) if field.plain else text) or ABSENT
@@ -152,6 +160,10 @@ def standing(field: Field) -> Json:
         case ConnectionField():
             told = field.combo.placeholderText()
             return ABSENT if told == "Choose a connection" else told
+        case ColumnField() if field.rows():
+            return {"name": field.input.text(), "value": field.expression.field.box.text}
+        case ColumnField():
+            return field.input.text()
         case SetField():
             return [option_of(each.text(), field.spec) for each in field.buttons if each.isChecked()]
         case ListField() | CardsField():
