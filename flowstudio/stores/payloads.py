@@ -125,7 +125,10 @@ class PayloadStore:
             self._owner.release()
 
     def put(self, payload: Json) -> Ref:
-        """Keeps a payload, and gives what stands for it; StoreError when it cannot be kept."""
+        """Keeps a payload, and gives what stands for it; StoreError when it cannot be kept.
+
+        Nobody changes a payload afterwards: an object that comes again inside another is taken for what it was.
+        """
         told = described(payload, self._seen)
         ref = told.ref
         if not told.chunks:

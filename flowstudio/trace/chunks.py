@@ -36,7 +36,7 @@ TREE: Final = b"\x01"
 _FEW: Final = 1024
 _LOOKS: Final = 4096
 # A block of entries is encoded at a time.
-_BLOCK: Final = 524_288
+_BLOCK: Final = 131_072
 _FIRST_ENTRIES: Final = 16
 _MOST_ENTRIES: Final = 100_000
 # A border may lie where bytes of even and odd parity follow each other so, one place in 128, which C finds fast; it does
