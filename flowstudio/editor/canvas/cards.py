@@ -206,7 +206,9 @@ def _words(fared: StepState) -> str:
     if fared.status == "running":
         return f"Running · visit {fared.visits:,}" if many else "Running"
     if fared.status == "paused":
-        return "Waiting for you"
+        earlier = fared.where.startswith("Looking")
+        if not fared.visits or not earlier:
+            return "At this moment" if earlier else "Waiting for you"
     if fared.status == "waiting":
         return f"{fared.visits:,} arrived" if many else "Waiting"
     if fared.status == "failed":
@@ -218,6 +220,10 @@ def _words(fared: StepState) -> str:
     if fared.status == "not-taken":
         return "Not taken"
     took = duration_text(fared.duration_ms)
+    if fared.edited:
+        took += " · edited input"
+    elif fared.replayed:
+        took += " · already sent"
     if fared.filtered:
         return f"×{fared.visits:,} · {fared.filtered:,} filtered"
     return f"×{fared.visits:,} · {took}" if many else took

@@ -128,6 +128,8 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         self.breakpoint: str | None = None
         """`on`, `condition` or `off`; None where there is none."""
         self.pinned = False
+        self.pill = ""
+        """How the run stands here, while it does."""
         self.folded: GroupItem | None = None
         """The folded group that it is put away in."""
 
@@ -390,7 +392,8 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         theme = ink.theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.scale(zoom, zoom)
-        words = self._line("paused", "Paused before", ink.pill_font, 200, ink)
+        pill = self.pill or "Paused before"
+        words = self._line(("paused", pill), pill, ink.pill_font, 200, ink)
         width = words.size().width() + 30
         box = QRectF(WIDTH - 11 - width, -10, width, 20)
         painter.setPen(ink.no_pen)

@@ -55,6 +55,8 @@ class Projection:
         self._flow = Flow(id="", name="")
         self._step_type = StepNode.type_
         self._layout = Layout()
+        self._placing = False
+        """Some step has no place in the flow's layout."""
         self._put_away: dict[str, GroupItem] = {}
         """Steps to the folded groups that stand for them."""
 
@@ -70,6 +72,7 @@ class Projection:
 
     def _draw(self, flow: Flow, changes: Changes) -> None:
         before, self._flow = self._flow, flow
+        placing = self._placing
         self._place(flow)
         gone = [key for key, change in changes.steps.items() if change.kind == "removed"]
         new = [key for key, change in changes.steps.items() if change.kind == "added"]
@@ -88,7 +91,10 @@ class Projection:
         added = changes.wires_added if len(changes.wires_added) < len(flow.wires) else flow.wires
         for wire in added:
             self._add_wire(wire)
-        glides = self._move_steps(changes.moved.steps, before)
+        # A step without a place of its own may lie elsewhere after any change.
+        moved = self.steps if placing or self._placing else changes.moved.steps
+        fresh = set(new)
+        glides = self._move_steps([key for key in moved if key not in fresh], before)
         self._follow_frames(flow, changes)
         if self._put_away or self._workspace.collapsed:
             self.fold([*new, *changed, *ends])
@@ -181,7 +187,7 @@ class Projection:
 
     def fare(self, steps: Iterable[str]) -> None:
         """Shows how these steps fared, and the wires around them."""
-        live = self._playback.is_live
+        live = self._playback.is_live or self._playback.is_looking
         self._viewer.read_clock()
         wires: set[WireItem] = set()
         for key in steps:
@@ -193,6 +199,7 @@ class Projection:
             status = state.status
             if status == "idle" and caption is not None and caption.state == "not-configured":
                 status = "not-configured"  # type: ignore[assignment]  # only the canvas knows this one
+            item.pill = state.where
             item.fare(status, caption)
             (self.running.add if state.status == "running" else self.running.discard)(key)
             self._viewer.overview.put(item)
@@ -207,7 +214,7 @@ class Projection:
 
     def fare_wires(self) -> None:
         """The run began or ended: a wire that nothing has crossed yet may now be one that nothing crosses."""
-        live = self._playback.is_live
+        live = self._playback.is_live or self._playback.is_looking
         for item in self.wires.values():
             self._fare_wire(item, live)
 
@@ -217,6 +224,8 @@ class Projection:
             return
         count = self._playback.count_of(wire)
         state = wire_state(count, self._playback.state_of(wire.source), self._playback.state_of(wire.target), live)
+        if wire in self._playback.waiting:
+            state = "paused"
         if (state, count) != (item.state, item.count):
             item.fare(state, count)
             self._viewer.overview.put_wire(item)
@@ -229,6 +238,8 @@ class Projection:
             if item is None:
                 continue
             kind = _breakpoint_kind(breakpoints.get(key))
+            if kind is not None and self._workspace.muted:
+                kind = "off"
             if (kind, key in pins) != (item.breakpoint, item.pinned):
                 item.breakpoint, item.pinned = kind, key in pins
                 item.forget_words()
@@ -260,8 +271,15 @@ class Projection:
 
     def _place(self, flow: Flow) -> None:
         layout = flow.layout
-        if any(key not in layout.steps for key in flow.steps) or any(key not in layout.notes for key in flow.notes):
-            layout = complete(flow, {key: (WIDTH, card.height) for key, card in self.cards.items()})
+        self._placing = any(key not in layout.steps for key in flow.steps)
+        if self._placing or any(key not in layout.notes for key in flow.notes):
+            # By the flow alone, not by what was on show before: the cards of new steps are not made yet.
+            by_step = _wires_by_step(flow, flow.steps, ())
+            sizes = {}
+            for key, step in flow.steps.items():
+                spec = spec_of(self._registry, step.component)
+                sizes[key] = WIDTH, card_of(key, step, spec, by_step.get(key, ())).height
+            layout = complete(flow, sizes)
         self._layout = layout
 
     def _put_step(self, key: str) -> None:
@@ -361,6 +379,7 @@ class Projection:
                 start = item.pos()
                 self._put_step(key)
                 glides[item] = (start, item.pos())
+        glides = {item: way for item, way in glides.items() if way[0] != way[1]} if self._placing else glides
         self._viewer.moved(glides)
         return {item: way for item, way in glides.items() if way[0] != way[1]} if len(glides) <= _GLIDING else {}
 
@@ -444,4 +463,4 @@ def _breakpoint_kind(mark: Mapping[str, Any] | None) -> str | None:
         return None
     if mark.get("disabled"):
         return "off"
-    return "condition" if mark.get("condition") else "on"
+    return "condition" if any(mark.get(key) is not None for key in ("condition", "hits", "item", "log")) else "on"

@@ -176,6 +176,7 @@ class CanvasView(QWidget):
         playback.changed.connect(self._fared)
         playback.reset.connect(self._fared_all)
         playback.status_changed.connect(self._run_status)
+        playback.stood.connect(self._stood)
         themes.changed.connect(self._dress)
         self.zoom_bar.zoomed.connect(self._zoom_button)
         self.zoom_bar.framed.connect(self.frame_all)
@@ -534,6 +535,11 @@ class CanvasView(QWidget):
             elif item is not None:
                 self.reveal(item.key)
 
+    def _stood(self) -> None:
+        self.projection.fare_wires()
+        if self._playback.paused is not None and self._playback.status != "paused":
+            self._run_status("paused")  # an earlier moment of a run that is over
+
     def _busy(self) -> list[QGraphicsItem]:
         steps = [self.projection.steps[key] for key in self.projection.running if key in self.projection.steps]
         wires = [wire for step in steps for wire in step.wires() if wire.state == "running"]
@@ -843,6 +849,10 @@ class CanvasView(QWidget):
         else:
             self._end_request()
         return True
+
+    def obey(self, event: QKeyEvent) -> bool:
+        """Does what a key means on the canvas, for another view of the same selection; False if it means nothing."""
+        return self._key(event)
 
     def _key(self, event: QKeyEvent) -> bool:
         command = command_of(event)

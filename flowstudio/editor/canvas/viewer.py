@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
+from html import escape
 from typing import Final
 
 from PySide6.QtCore import (
@@ -786,7 +787,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         elif isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             words = self.words_for(self.at(self.to_scene(QPointF(event.pos())))) if self._gesture is None else ""
             if words:
-                QToolTip.showText(event.globalPos(), words, self.viewport())
+                QToolTip.showText(event.globalPos(), _plain(words), self.viewport())
             else:
                 QToolTip.hideText()
             return True
@@ -938,6 +939,11 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
 
     def _set_viewer_zoom(self, value: float, sensitivity: float | None = None, pos: QPoint | None = None) -> None:
         self.zoom_about(self._zoom * 1.001**value, QPointF(pos) if pos is not None else self._pointer)
+
+
+def _plain(words: str) -> str:
+    """Words for a tooltip, which takes for markup what looks like it: names are what a person typed, or a file brought."""
+    return f"<p>{escape(words)}</p>".replace("\n", "<br>") if "<" in words else words
 
 
 def ghost_at(point: QPointF) -> QRectF:

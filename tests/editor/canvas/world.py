@@ -11,7 +11,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
 from flowstudio.editor.canvas import CanvasView
-from flowstudio.editor.canvas.items import StepItem
+from flowstudio.editor.canvas.items import GroupItem, NoteItem, StepItem, WireItem
 from flowstudio.editor.document import Document
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Themes
@@ -211,6 +211,9 @@ class World:
         self.playback = Playback()
         self.registry = registry() if known is None else known
         self.view = CanvasView(self.document, self.workspace, self.playback, self.registry, self.themes)
+        # As the desk does, after the canvas has heard of it.
+        changed: Any = self.document.changed
+        changed.connect(lambda now, changes: self.workspace.follow(now, changes.renamed))
         self.view.resize(*size)
         self.problems: list[str] = []
         self.view.problem.connect(self.problems.append)
@@ -287,3 +290,58 @@ class World:
 
     def global_point(self, at: QPointF) -> QPoint:
         return self.viewer.viewport().mapToGlobal(at.toPoint())
+
+    def shown(self) -> dict[str, Any]:
+        """What the canvas shows, in plain values: two canvases that show the same give the same."""
+        items = self.view.projection
+        return {
+            "steps": {
+                key: (item.x(), item.y(), item.card, item.isVisible(), item.status, item.caption)
+                for key, item in items.steps.items()
+            },
+            "wires": {wire: (item.route, item.isVisible()) for wire, item in items.wires.items()},
+            "notes": {key: (item.rect(), item.text) for key, item in items.notes.items()},
+            "groups": {key: (item.frame(), item.text, item.folded, item.count) for key, item in items.groups.items()},
+            "far": sorted((state, *rect.getRect()) for state, rects in self.viewer.overview.rects() for rect in rects),
+        }
+
+    def in_scene(self) -> set[Any]:
+        """The cards, wires, notes and groups that the scene holds."""
+        kinds = StepItem, WireItem, NoteItem, GroupItem
+        return {item for item in self.viewer.scene().items() if isinstance(item, kinds)}
+
+    def check(self) -> None:
+        """Document, canvas, selection and undo stack agree."""
+        flow, items, workspace = self.flow, self.view.projection, self.workspace
+        assert items.flow is flow
+        assert sorted(items.steps) == sorted(flow.steps)
+        known = {w for w in flow.wires if w.source in flow.steps and w.target in flow.steps}
+        assert set(items.wires) == known
+        assert (set(items.notes), set(items.groups)) == (set(flow.notes), set(flow.groups))
+        for key, item in items.steps.items():
+            if key in flow.layout.steps:
+                assert (item.x(), item.y()) == flow.layout.steps[key]
+            assert item.card == items.cards[key]
+            assert item.card is not None
+            assert item.card.title == flow.title_of(key)
+            assert {wire.wire for wire in item.wires()} == {w for w in known if key in (w.source, w.target)}
+        for wire, line in items.wires.items():
+            assert line.route.start == items.steps[wire.source].port_point("out", wire.source_port)
+            assert line.route.end == items.steps[wire.target].port_point("in", wire.target_port)
+        selected = workspace.selected
+        assert set(selected.steps) <= set(flow.steps)
+        assert set(selected.wires) <= set(flow.wires)
+        drawn = set(self.viewer.scene().selectedItems())
+        assert drawn == {
+            *(items.steps[key].folded or items.steps[key] for key in selected.steps),
+            *(items.wires[wire] for wire in selected.wires if not items.wires[wire].tucked),
+            *(items.notes[key] for key in selected.notes),
+            *(items.groups[key] for key in selected.groups),
+        }
+        frames = [*items.steps.values(), *items.wires.values(), *items.notes.values(), *items.groups.values()]
+        assert self.in_scene() == set(frames), "nothing is left over in the scene"
+        assert len(self.view.graph.all_nodes()) == len(flow.steps) + len(flow.notes) + len(flow.groups)
+        stack = self.document.undo_stack
+        if stack.index():
+            command: Any = stack.command(stack.index() - 1)
+            assert command.after is flow
