@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -360,3 +361,21 @@ class Editing(RuleBasedStateMachine):
 
 TestEditing = Editing.TestCase
 TestEditing.settings = settings(max_examples=settings.default.max_examples // 4, stateful_step_count=20)
+
+
+@given(flow=flows(), data=st.data())
+def test_steps_that_go_together_go_as_one_after_the_other(flow: Flow, data: st.DataObject) -> None:
+    gone = data.draw(st.lists(st.sampled_from([*flow.steps, "a"]), max_size=4))
+    alone = flow
+    edits = tuple(RemoveStep(step) for step in gone)
+    try:
+        for edit in edits:
+            alone = edit.apply(alone)
+    except EditRefusedError as error:
+        with pytest.raises(EditRefusedError, match=re.escape(error.problem.what)) as refused:
+            Several("several", edits).apply(flow)
+        assert refused.value.index == next(
+            at for at, step in enumerate(gone) if step not in flow.steps or step in gone[:at]
+        )
+    else:
+        assert Several("several", edits).apply(flow) == alone
