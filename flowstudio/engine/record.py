@@ -28,6 +28,9 @@ from flowstudio.trace.redact import Redactor
 
 Json = Any
 
+_HELD = 1_000_000
+"""Entries and characters of payloads that are held, so that those a step passes on are not looked through again."""
+
 
 class Journal(Protocol):
     """Keeps events so that a run survives a crash: an event counts once `commit` has returned."""
@@ -52,6 +55,7 @@ class Redacting:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._known: dict[int, tuple[Json, Json]] = {}
+        self._entries = 0
 
     def payload(self, payload: Json) -> Json:
         """A payload as it may be shown; the same object when nothing in it is secret."""
@@ -61,8 +65,10 @@ class Redacting:
         if known is not None and known[0] is payload:
             return known[1]
         shown = self._redactor.payload(payload)
-        if len(self._known) > 64:  # only the payloads under way matter
+        self._entries += len(payload)
+        if len(self._known) > 64 or self._entries > _HELD:  # only the payloads under way matter
             self._known.clear()
+            self._entries = len(payload)
         self._known[id(payload)] = (payload, shown)
         return shown
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowstudio.engine.bound import BoundPlan
 from flowstudio.engine.breakpoints import Breakpoint
@@ -15,7 +15,6 @@ from flowstudio.engine.record import Redacting
 from flowstudio.engine.replay import Recording
 from flowstudio.engine.runner import Runner
 from flowstudio.errors import InvalidInputError, Problem, ProtocolError
-from flowstudio.httpclient import Request, Response
 from flowstudio.plan.provenance import Side, provenance
 from flowstudio.plan.state import RunState, Token
 from flowstudio.runtime import protocol
@@ -24,6 +23,9 @@ from flowstudio.sdk.message import Message
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.trace.events import Effected, Failure
 from flowstudio.trace.payloads import canonical
+
+if TYPE_CHECKING:
+    from flowstudio.httpclient import Response
 
 Json = Any
 Notify = Callable[[str, Mapping[str, Json]], None]
@@ -321,6 +323,8 @@ def _put(payload: Json, path: Sequence[str | int], value: Json) -> Json:
 
 def _response(told: Mapping[str, Json]) -> Response:
     """An answer that somebody wrote, as the other system would have given it."""
+    from flowstudio.httpclient import Request, Response  # loading it takes longer than most sessions need to start
+
     meta = told.get("meta") or {}
     payload = told["payload"]
     headers = {str(name): str(value) for name, value in dict(meta.get("headers") or {}).items()}

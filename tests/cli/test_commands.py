@@ -14,8 +14,10 @@ import pytest
 from flowstudio import __version__
 from flowstudio.cli import flows
 from flowstudio.cli.main import COMMANDS, main
+from flowstudio.flow.model import canonical_bytes
 from flowstudio.resources import resource
 from flowstudio.trace.limits import Limited
+from tests.builders import flow
 
 EXAMPLE = str(resource("examples", "customer-sync.flow.json"))
 SAMPLE = str(resource("examples", "customer-sync.sample.json"))
@@ -320,3 +322,47 @@ def test_a_login_in_an_address_is_masked_in_the_trace(call: Run, tmp_path: Path)
     assert printed.status == 1
     assert "•••@127.0.0.1:9/x/customers" in trace.read_text()
     assert "secretpw" not in printed.out + printed.err + trace.read_text()
+
+
+class TestCalledFlows:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        inner = flow("flow-called -> shout=map", shout={"expression": "$uppercase(name) & $vars.mark"})
+        outer = flow(
+            "manual -> sub=call -> last=map", sub={"flow": "parts/inner.flow.json"}, last={"expression": '{"said": $}'}
+        )
+        (tmp_path / "parts").mkdir()
+        for path, drawn, name in (
+            (tmp_path / "parts" / "inner.flow.json", inner, "inner"),
+            (tmp_path / "outer.flow.json", outer, "outer"),
+        ):
+            document = {**drawn.to_document(), "id": name, "variables": {"mark": {"type": "text", "default": "!"}}}
+            path.write_bytes(canonical_bytes(document))
+        return tmp_path
+
+    def test_a_flow_runs_with_the_flow_that_it_calls_and_so_does_its_template(self, call: Run, folder: Path) -> None:
+        outer = str(folder / "outer.flow.json")
+        assert call("validate", outer).out == ""
+        assert json.loads(call("run", outer, "--payload", '{"name": "ada"}').out) == {"said": "ADA!"}
+        template = str(folder / "t.template.json")
+        assert call("export", outer, "-o", template, "--version", "1.0.0").status == 0
+        document = json.loads(Path(template).read_text())
+        assert list(document["flows"]) == ["inner"]
+        assert document["flow"]["steps"]["sub"]["config"]["flow"] == "inner"
+        (folder / "parts" / "inner.flow.json").unlink()
+        printed = call("run", template, "--payload", '{"name": "ada"}', "--set", "mark=?")
+        assert json.loads(printed.out) == {"said": "ADA?"}
+
+    def test_a_fault_in_the_called_flow_is_told_with_its_file(self, call: Run, folder: Path) -> None:
+        inner = folder / "parts" / "inner.flow.json"
+        inner.write_text(inner.read_text().replace("$uppercase(name)", "$uppercase(name"))
+        printed = call("validate", "--json", str(folder / "outer.flow.json"))
+        assert printed.status == 2
+        (problem,) = printed.json["problems"]
+        assert (problem["file"], problem["step"], problem["field"]) == (str(inner), "shout", "expression")
+
+    def test_one_that_is_not_there_is_named(self, call: Run, folder: Path) -> None:
+        (folder / "parts" / "inner.flow.json").unlink()
+        printed = call("run", str(folder / "outer.flow.json"))
+        assert printed.status == 2
+        assert "there is no flow parts/inner.flow.json" in printed.err
