@@ -69,6 +69,7 @@ class Ink:
         self._zoom = 0.0
         self._ratio = 0.0
         self._pictures: dict[tuple[object, ...], QPixmap] = {}
+        self._shadows: dict[float, QImage] = {}
         self._state_pens: dict[str, QPen] = {}
         self._metrics: dict[int, QFontMetricsF] = {}
 
@@ -253,14 +254,27 @@ class Ink:
         painter.drawRoundedRect(border, RADIUS - inset, RADIUS - inset)
 
     def _draw_shadow(self, painter: QPainter, height: float) -> None:
-        painter.setPen(self.no_pen)
-        strength = 0.055 if self.theme.dark else 0.012
-        for step in range(8):
-            grow = 5.0 - step
-            painter.setBrush(self.theme.color("shadow", strength))
-            painter.drawRoundedRect(
-                QRectF(-grow, 4 - grow, WIDTH + 2 * grow, height + 2 * grow), RADIUS + grow, RADIUS + grow
-            )
+        # Soft, so one picture does for all zooms: drawn anew it would take most of the time of a zoom's first frame.
+        shadow = self._shadows.get(height)
+        around = QRectF(-MARGIN, -MARGIN, WIDTH + 2 * MARGIN, height + 2 * MARGIN)
+        if shadow is None:
+            image = QImage(round(around.width()), round(around.height()), QImage.Format.Format_ARGB32_Premultiplied)
+            image.fill(Qt.GlobalColor.transparent)
+            layers = QPainter(image)
+            layers.setRenderHint(QPainter.RenderHint.Antialiasing)
+            layers.translate(MARGIN, MARGIN)
+            layers.setPen(self.no_pen)
+            strength = 0.055 if self.theme.dark else 0.012
+            for step in range(8):
+                grow = 5.0 - step
+                layers.setBrush(self.theme.color("shadow", strength))
+                layers.drawRoundedRect(
+                    QRectF(-grow, 4 - grow, WIDTH + 2 * grow, height + 2 * grow), RADIUS + grow, RADIUS + grow
+                )
+            layers.end()
+            shadow = self._shadows[height] = image
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(around, shadow)
 
     def _draw_port(self, painter: QPainter, wired: bool, hovered: bool, error: bool, faded: bool) -> None:
         at = 1 if hovered else 2 if error else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from flowstudio.editor.canvas.cards import WIDTH, Caption, Card, caption_of, car
 from flowstudio.editor.canvas.graph import CanvasGraph, GroupNode, NoteNode, StepNode
 from flowstudio.editor.canvas.items import GroupItem, NoteItem, StepItem, WireItem
 from flowstudio.editor.canvas.viewer import FlowViewer
-from flowstudio.editor.playback import Playback
+from flowstudio.editor.playback import Playback, StepState
 from flowstudio.editor.workspace import Workspace
 from flowstudio.flow.arrange import complete
 from flowstudio.flow.diff import Changes
@@ -187,25 +187,25 @@ class Projection:
 
     def fare(self, steps: Iterable[str]) -> None:
         """Shows how these steps fared, and the wires around them."""
-        live = self._playback.is_live or self._playback.is_looking
+        live = self._playback.is_live
+        known = _Known(self._playback.state_of)
         self._viewer.read_clock()
         wires: set[WireItem] = set()
         for key in steps:
             item = self.steps.get(key)
             if item is None or item.card is None:
                 continue
-            state = self._playback.state_of(key)
+            state = known[key]
             caption = caption_of(item.card, state)
             status = state.status
             if status == "idle" and caption is not None and caption.state == "not-configured":
                 status = "not-configured"  # type: ignore[assignment]  # only the canvas knows this one
-            item.pill = state.where
             item.fare(status, caption)
             (self.running.add if state.status == "running" else self.running.discard)(key)
             self._viewer.overview.put(item)
             wires.update(item.wires())
-        for item in wires:
-            self._fare_wire(item, live)
+        for wire in wires:
+            self._fare_wire(wire, live, known)
         if self._put_away:
             self._fare_groups()
         if self.running or self._viewer.stage.fading:
@@ -214,18 +214,17 @@ class Projection:
 
     def fare_wires(self) -> None:
         """The run began or ended: a wire that nothing has crossed yet may now be one that nothing crosses."""
-        live = self._playback.is_live or self._playback.is_looking
+        live = self._playback.is_live
+        known = _Known(self._playback.state_of)
         for item in self.wires.values():
-            self._fare_wire(item, live)
+            self._fare_wire(item, live, known)
 
-    def _fare_wire(self, item: WireItem, live: bool) -> None:
+    def _fare_wire(self, item: WireItem, live: bool, known: _Known) -> None:
         wire = item.wire
         if wire is None:
             return
         count = self._playback.count_of(wire)
-        state = wire_state(count, self._playback.state_of(wire.source), self._playback.state_of(wire.target), live)
-        if wire in self._playback.waiting:
-            state = "paused"
+        state = wire_state(count, known[wire.source], known[wire.target], live)
         if (state, count) != (item.state, item.count):
             item.fare(state, count)
             self._viewer.overview.put_wire(item)
@@ -433,6 +432,18 @@ class Projection:
         x, y = min(rect.left() for rect in rects) - left, min(rect.top() for rect in rects) - top
         width = max(rect.right() for rect in rects) + right - x
         return x, y, width, max(rect.bottom() for rect in rects) + bottom - y
+
+
+class _Known(dict[str, StepState]):
+    """How steps fared, each put together once: a step is asked for with every wire around it."""
+
+    def __init__(self, state_of: Callable[[str], StepState]) -> None:
+        super().__init__()
+        self._state_of = state_of
+
+    def __missing__(self, step: str) -> StepState:
+        state = self[step] = self._state_of(step)
+        return state
 
 
 @contextmanager

@@ -133,7 +133,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self._hovered: Hit = NOTHING
         self._space = False
         self._zoom = 1.0
-        self._grid: tuple[tuple[float, ...], QPixmap] | None = None
+        self._row: tuple[tuple[float, ...], QPixmap] | None = None
+        self._grid: QPixmap | None = None
         self._pointer = QPointF(0, 0)
         self._glides: list[QVariantAnimation] = []
         self._slow_frames = 0
@@ -319,7 +320,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
     def set_ink(self, ink: Ink) -> None:
         """Paints in another theme."""
         self.stage.ink = ink
-        self._grid = None
+        self._row = None
         for item in self.scene().items():
             if isinstance(item, StepItem | WireItem | NoteItem | GroupItem):
                 item.forget_words()
@@ -537,21 +538,41 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         spacing = GRID * self._zoom
         while spacing < 13:
             spacing *= 2
-        x, y = -self.horizontalScrollBar().value() % spacing, -self.verticalScrollBar().value() % spacing
-        picture = self._ground(spacing)
-        pixel = self.stage.pixel
-        painter.drawPixmap(QPointF(pixel(x) - math.ceil(spacing), pixel(y) - math.ceil(spacing)), picture)
-
-    def _ground(self, spacing: float) -> QPixmap:
-        # Dots lie at fractions of a pixel, so no tile repeats exactly: one picture of the whole viewport and a bit more
-        # is painted for a zoom, and shifted while panning.
+        pixel, edge = self.stage.pixel, math.ceil(spacing)
+        x = pixel(-self.horizontalScrollBar().value() % spacing) - edge
+        y = pixel(-self.verticalScrollBar().value() % spacing) - edge
         ratio, size = self.devicePixelRatioF(), self.viewport().size()
-        edge = math.ceil(spacing)
         key = (spacing, ratio, size.width(), size.height())
-        if self._grid is not None and self._grid[0] == key:
-            return self._grid[1]
-        theme = self.stage.ink.theme
-        width, height = size.width() + 2 * edge + 1, size.height() + 2 * edge + 1
+        # Dots lie at fractions of a pixel, so no tile repeats exactly: one row of them is painted for a zoom, and from the
+        # second frame at that zoom on a picture of the whole viewport and a bit more is shifted while panning.
+        if self._row is None or self._row[0] != key:
+            self._row = key, self._row_of_dots(spacing, edge)
+            self._grid = None
+            painter.fillRect(area, self.stage.ink.theme.color("canvas"))
+            self._paint_rows(painter, x, y, spacing, edge)
+            return
+        if self._grid is None:
+            whole = QPixmap(
+                math.ceil((size.width() + 2 * edge + 1) * ratio), math.ceil((size.height() + 2 * edge + 1) * ratio)
+            )
+            whole.setDevicePixelRatio(ratio)
+            whole.fill(self.stage.ink.theme.color("canvas"))
+            onto = QPainter(whole)
+            self._paint_rows(onto, 0, 0, spacing, edge)
+            onto.end()
+            self._grid = whole
+        painter.drawPixmap(QPointF(x, y), self._grid)
+
+    def _paint_rows(self, painter: QPainter, x: float, y: float, spacing: float, edge: int) -> None:
+        assert self._row is not None
+        down = edge - spacing
+        while down < self.viewport().height() + 2 * edge + 1:
+            painter.drawPixmap(QPointF(x, y + self.stage.pixel(down) - 1), self._row[1])
+            down += spacing
+
+    def _row_of_dots(self, spacing: float, edge: int) -> QPixmap:
+        theme, ratio = self.stage.ink.theme, self.devicePixelRatioF()
+        width = self.viewport().width() + 2 * edge + 1
         row = QPixmap(math.ceil(width * ratio), math.ceil(3 * ratio))
         row.setDevicePixelRatio(ratio)
         row.fill(theme.color("canvas"))
@@ -568,17 +589,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         if at > 0:
             painter.drawEllipse(QPointF(self.stage.pixel(at - 0.5) + 0.5, 1.5), radius, radius)
         painter.end()
-        whole = QPixmap(math.ceil(width * ratio), math.ceil(height * ratio))
-        whole.setDevicePixelRatio(ratio)
-        whole.fill(theme.color("canvas"))
-        painter = QPainter(whole)
-        down = edge - spacing
-        while down < height:
-            painter.drawPixmap(QPointF(0, self.stage.pixel(down) - 1), row)
-            down += spacing
-        painter.end()
-        self._grid = key, whole
-        return whole
+        return row
 
     def _paint_band(self, painter: QPainter, rect: QRectF, color: QColor, name: str) -> None:
         ink = self.stage.ink
