@@ -60,7 +60,7 @@ class Output:
     meta: Json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """How a run ended. `outputs` are in order, what is secret in them is masked."""
 
@@ -72,6 +72,10 @@ class Result:
     duration_ms: float
     error: Failure | None
     state: RunState
+
+    def __repr__(self) -> str:
+        # asyncio writes out the result of the task that it ran (to no one); a million payloads take seconds.
+        return f"<result of run {self.run}: {self.status}, {len(self.outputs)} outputs>"
 
     def to_json(self) -> dict[str, Json]:
         """The answer of `run --json`."""
