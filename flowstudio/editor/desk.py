@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QPoint, QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QMenu, QWidget
 
 from flowstudio.editor.canvas.view import AddRequest, CanvasView, MenuRequest
 from flowstudio.editor.document import Document, Recovery
 from flowstudio.editor.engine_process import EngineProcess
+from flowstudio.editor.panels.breakpoint import BreakpointPopover
 from flowstudio.editor.panels.data import DataPanel
 from flowstudio.editor.panels.inspector import Inspector
 from flowstudio.editor.panels.problems import told
+from flowstudio.editor.panels.samples import SampleSheet
 from flowstudio.editor.panels.step_search import StepSearch
 from flowstudio.editor.panels.tabs import TabFace
 from flowstudio.editor.playback import Playback
@@ -25,13 +27,17 @@ from flowstudio.editor.theme import Themes
 from flowstudio.editor.workspace import Secrets, Views, Workspace
 from flowstudio.errors import Problem
 from flowstudio.flow.diff import Changes
+from flowstudio.runtime.protocol import LARGEST_PAYLOAD
 from flowstudio.sdk.registry import Registry
 
 if TYPE_CHECKING:
     from flowstudio.editor.forms.preview import Previewed
+    from flowstudio.editor.panels.outline import Outline
     from flowstudio.editor.previewing import Previewing
 
 _CHECK_AFTER_MS = 250
+_WIDE = 1500
+"""From this width on the inspector has a place of its own beside the canvas (see panels/panes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Desk(QObject):
         self.playback = Playback(self)
         self.running = Running(self.document, self.workspace, self.playback, shared.engine, shared.registry, self)
         self._previewing: Previewing | None = None
+        self._outline: Outline | None = None
         self.problems: Sequence[Problem] = ()
         self.is_example = False
         self.canvas: CanvasView
@@ -86,7 +93,10 @@ class Desk(QObject):
         self.canvas.add_requested.connect(self._add_step)
         self.canvas.menu_requested.connect(self._open_menu)
         self.canvas.port_value_requested.connect(self._show_wire)
-        self.canvas.pin_requested.connect(self._cannot_pin)
+        self.canvas.pin_requested.connect(self._pin)
+        self.data.moment_asked.connect(self._go_to_moment)
+        self.data.edited.connect(lambda path, value: self.running.edit(value, tuple(path) or None))
+        self.data.retry_asked.connect(self.running.retry)
         self.data.run_asked.connect(self.running.run)
         self.data.problem_chosen.connect(self._go_to)
         self.data.said.connect(self._mention)
@@ -99,6 +109,7 @@ class Desk(QObject):
         self.running.problems_found.connect(self._problems_found)
         self.running.refused.connect(self._refused)
         playback.status_changed.connect(self._status_changed)
+        playback.stood.connect(self._stood)
         self._checking.start()
 
     @property
@@ -110,6 +121,28 @@ class Desk(QObject):
             self.document.is_modified,
             str(path) if path is not None else "Not saved yet",
         )
+
+    @property
+    def outline(self) -> Outline:
+        """The flow as a tree of steps; made when it is first asked for."""
+        if self._outline is None:
+            from flowstudio.editor.panels.outline import Outline
+
+            shared = self._shared
+            canvas = self.canvas
+            self._outline = Outline(
+                self.document, self.workspace, self.playback, shared.registry, shared.themes, canvas.obey, canvas
+            )
+            self._outline.menu_asked.connect(self._open_step_menu)
+            self._outline.left.connect(lambda: self.canvas.setFocus())
+            self._outline.step_chosen.connect(self.canvas.reveal)
+            self._outline.show_problems(self.problems)
+        return self._outline
+
+    @property
+    def has_outline(self) -> bool:
+        """Whether the outline was ever asked for."""
+        return self._outline is not None
 
     def open(self, path: Path) -> None:
         """Opens a file; FileError says what is wrong with it."""
@@ -170,6 +203,8 @@ class Desk(QObject):
         self.problems = problems
         self.data.show_problems(problems)
         self.inspector.show_problems(problems)
+        if self._outline is not None:
+            self._outline.show_problems(problems)
         self.problems_changed.emit()
 
     def _problems_found(self, problems: Any) -> None:
@@ -192,8 +227,125 @@ class Desk(QObject):
     def _refused(self, sentence: str) -> None:
         self.said.emit(sentence, "warn")
 
-    def _cannot_pin(self) -> None:
-        self.said.emit("A step's output cannot be pinned yet: this version runs every step", "muted")
+    def run_to_here(self) -> None:
+        """Goes on, or runs, until the selected step."""
+        if (step := self.workspace.current_step) is not None:
+            self.running.until(step)
+
+    def run_from_here(self) -> None:
+        """Runs from the selected step on."""
+        if (step := self.workspace.current_step) is not None:
+            self.running.run_from(step)
+
+    def run_step(self) -> None:
+        """Runs the selected step alone."""
+        if (step := self.workspace.current_step) is not None:
+            self.running.run_from(step, alone=True)
+
+    def retry(self) -> None:
+        """Goes on from before the selected step in a fork."""
+        if (step := self.workspace.current_step) is not None:
+            self.running.retry(step)
+
+    def edit_breakpoint(self) -> None:
+        """Opens the breakpoint of the selected step."""
+        step = self.workspace.current_step
+        item = self.canvas.projection.steps.get(step) if step is not None else None
+        if step is None or item is None:
+            return
+        title, workspace = self.document.flow.title_of(step), self.workspace
+        popover = BreakpointPopover(title, workspace.breakpoints.get(step), self._shared.themes, self.canvas)
+        popover.chosen.connect(
+            lambda mark: workspace.set_breakpoint(step, None if mark is None else {**mark, "step": step})
+        )
+        corner = self.canvas.viewer.to_view(item.card_rect().bottomLeft())
+        popover.open_at(self.canvas.viewer.viewport().mapToGlobal(QPointF(corner).toPoint()) + QPoint(0, 30))
+
+    def enter_answer(self) -> None:
+        """Opens a sheet for the answer that stands in for the effect before which the run asks."""
+        paused = self.playback.paused
+        if paused is None or paused.get("reason") != "effect":
+            return
+        sheet = self._sheet(
+            {},
+            "Enter an answer",
+            "Nothing is sent. The step goes on as if the other system had answered this; what follows is marked.",
+        )
+        sheet.accepted.connect(lambda: self.running.answer({"payload": sheet.payload}))
+        sheet.open()
+
+    def edit_pin(self, step: str) -> None:
+        """Opens what is pinned to a step as JSON."""
+        pin = self.workspace.pins.get(step)
+        if not isinstance(pin, dict):
+            return
+        key = "error" if "error" in pin else "payload"
+        what = "error" if key == "error" else "output"
+        sheet = self._sheet(
+            pin.get(key),
+            f"Pinned {what} of {self.document.flow.title_of(step)}",
+            "It stands in for the step: a run goes past it with this, and the step does nothing.",
+        )
+        sheet.accepted.connect(lambda: self.workspace.set_pin(step, {**pin, key: sheet.payload}))
+        sheet.open()
+
+    def _sheet(self, payload: Any, heading: str, hint: str) -> SampleSheet:
+        window = self.canvas.window()
+        sheet = SampleSheet("", payload, self._shared.themes, window, heading=heading, hint=hint)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return sheet
+
+    def _pin(self, steps: Any) -> None:
+        """Pins what the steps put out last, or how they failed."""
+        for step in steps:
+            title = self.document.flow.title_of(step)
+            if not self.running.may_pin(step):
+                self.said.emit(f"{title} cannot be pinned: only a step that turns one message into one can", "warn")
+                continue
+            places = self.playback.visits_of(step)
+            visit = self.playback.visits[places[-1]] if places else {}
+            output, error = visit.get("output"), visit.get("error")
+            if error is not None:
+                self._pinned(step, {"error": dict(error)})
+            elif output is None:
+                self.said.emit(f"{title} has put out nothing that could be pinned. Run the flow first.", "warn")
+            elif output["bytes"] > LARGEST_PAYLOAD:
+                self.said.emit(f"What {title} put out is larger than 1 MB, which is too large for a pin", "warn")
+            else:
+                self._pin_output(step, visit)
+
+    def _pin_output(self, step: str, visit: Mapping[str, Any]) -> None:
+        port = next(iter(visit.get("left") or {}), "out")
+        meta = dict(visit.get("meta") or {})
+
+        def came(result: Any) -> None:
+            self._pinned(step, {"payload": result.get("value"), "port": port, "meta": meta})
+
+        params = {"expression": "$", "sample": visit["output"]["hash"]}
+        self._shared.engine.request(
+            "evaluate", params, came, lambda error: self.said.emit(error.message, "warn"), owner=self
+        )
+
+    def _pinned(self, step: str, pin: Mapping[str, Any]) -> None:
+        self.workspace.set_pin(step, dict(pin))
+        what = "error" if "error" in pin else "output"
+        self.said.emit(
+            f"The last {what} of {self.document.flow.title_of(step)} is pinned: it stands in for it", "muted"
+        )
+
+    def _go_to_moment(self, visit: Any, when: str) -> None:
+        if visit is None:
+            self.running.to_now()
+        else:
+            self.running.goto(int(visit), when)
+
+    def _stood(self) -> None:
+        """What the panes show follows where the run stands; where the inspector would come over the canvas for that, only
+        if something is selected anyway: stopping changes no layout."""
+        paused = self.playback.paused
+        step = str(paused["step"]) if paused is not None else ""
+        if step in self.document.flow.steps and (self.workspace.selection or self.canvas.window().width() >= _WIDE):
+            self.workspace.select([step])
 
     def _mention(self, sentence: str) -> None:
         self.said.emit(sentence, "muted")
@@ -214,20 +366,26 @@ class Desk(QObject):
 
     def _add_step(self, request: Any) -> None:
         search = StepSearch(self._shared.registry.specs(), self._shared.themes, self.canvas.window())
-        search.chosen.connect(lambda name: self._add_chosen(name, request))
+        came_from = self.canvas.window().focusWidget() or self.canvas
+        search.chosen.connect(lambda name: self._add_chosen(name, request, back=came_from))
         search.opened.connect(lambda name: self._add_chosen(name, request, settings=True))
         search.closed.connect(self.canvas.cancel_request)
         search.open_at(request.global_pos)
 
-    def _add_chosen(self, name: str, request: AddRequest, *, settings: bool = False) -> None:
+    def _add_chosen(
+        self, name: str, request: AddRequest, *, settings: bool = False, back: QWidget | None = None
+    ) -> None:
         added = self.canvas.add_component(name, request=request)
-        self.canvas.setFocus()
+        (back or self.canvas).setFocus()
         if settings and added is not None:
             self._open_step(added)
 
     def _add_note(self) -> None:
         self.workspace.select()
         self.canvas.edit_note()
+
+    def _open_step_menu(self, step: str, place: QPoint) -> None:
+        self._open_menu(MenuRequest(place, QPointF(), step=step))
 
     def _open_menu(self, request: Any) -> None:
         menu = self._menu(request)
@@ -266,6 +424,19 @@ class Desk(QObject):
             offer("Rename", "F2", canvas.rename, enabled=not several)
             offer("Change id", "Shift+F2", canvas.change_id, enabled=not several)
             offer("Note", "N", canvas.edit_note, enabled=not several)
+            menu.addSeparator()
+            marked, pinned = step in self.workspace.breakpoints, step in self.workspace.pins
+            live, stands = self.playback.is_live, self.playback.paused is not None
+            offer("Remove breakpoint" if marked else "Breakpoint", "F9", canvas.toggle_breakpoint)
+            offer("Breakpoint condition…", "Ctrl+F9", self.edit_breakpoint, enabled=not several)
+            offer("Run to here", "Ctrl+F10", self.run_to_here, enabled=not several and (not live or stands))
+            offer("Run from here", "Ctrl+Alt+Return", self.run_from_here, enabled=not several and not live)
+            offer("Run this step", "Ctrl+Return", self.run_step, enabled=not several and not live)
+            tried = bool(self.playback.visits_of(step))
+            offer("Retry this step", "Alt+F5", self.retry, enabled=tried and not several and (not live or stands))
+            offer("Unpin" if pinned else "Pin the last output", "P", canvas.toggle_pins)
+            if pinned:
+                offer("Edit the pin…", "", lambda: self.edit_pin(step))
             menu.addSeparator()
             offer("Enable" if disabled else "Disable", "D", canvas.toggle_disabled)
             offer("Connect…", "C", canvas.connect_by_keys, enabled=not several)

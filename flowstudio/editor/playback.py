@@ -1,14 +1,15 @@
-"""The run on show: its visits, its log and how each step fared, put together from what the session tells."""
+"""The run on show, at one moment of it: its visits, its log and how each step fared, from what the session tells."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from flowstudio.editor.course import Course
 from flowstudio.flow.model import ERROR_PORT, Flow, Wire
 
 StepStatus = Literal["idle", "running", "waiting", "paused", "succeeded", "filtered", "failed", "not-taken"]
@@ -20,13 +21,17 @@ FRAME_MS: Final = 33
 _ENDS: Final[Mapping[str, RunStatus]] = {"succeeded": "succeeded", "stopped": "stopped", "cancelled": "stopped"}
 _ENDED_WELL: Final = frozenset({"succeeded", "filtered", "replayed"})
 
+KEPT_RUNS: Final = 20
+"""So many runs of a flow can be shown again, forks among them."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepState:
     """How a step fared in the run on show; `filtered` is its status when no message came through.
 
     `duration_ms` is the sum over its visits, `failed` how many of them failed, `filtered` how many ended there because
-    they did not match, `message` the reason of the last failure.
+    they did not match, `message` the reason of the last failure. `where` says of a paused step how the run stands there
+    (`Paused before`), `edited` that somebody changed what came in, `replayed` that a recorded answer stood in.
     """
 
     status: StepStatus = "idle"
@@ -35,6 +40,9 @@ class StepState:
     failed: int = 0
     filtered: int = 0
     message: str = ""
+    where: str = ""
+    edited: bool = False
+    replayed: bool = False
 
 
 _IDLE: Final = StepState()
@@ -47,11 +55,13 @@ class _StepRecord:
     __slots__ = (
         "done",
         "duration_ms",
+        "edited",
         "failed",
         "filtered",
         "left",
         "message",
         "paused",
+        "replayed",
         "running",
         "unrecorded",
         "visits",
@@ -66,8 +76,10 @@ class _StepRecord:
         self.failed = 0
         self.filtered = 0
         self.duration_ms = 0.0
+        self.edited = 0
+        self.replayed = 0
         self.message = ""
-        self.paused = False
+        self.paused = ""
         self.left: dict[str, int] = {}
         self.unrecorded: Mapping[str, Any] = {}
         """What the visits that a very long run only counts came to, as `left_out` tells it."""
@@ -84,35 +96,94 @@ class _StepRecord:
         elif status in _ENDED_WELL:
             self.done += sign
             self.filtered += sign if status == "filtered" else 0
+        self.edited += sign * bool(visit.get("edited"))
+        self.replayed += sign * any(effect.get("replayed") for effect in visit.get("effects") or ())
         self.duration_ms += sign * float(visit.get("duration_ms") or 0.0)
         for port, messages in _left(visit).items():
             self.left[port] = self.left.get(port, 0) + sign * messages
 
-    def state(self) -> StepState:
-        visits = int(self.unrecorded.get("visits", 0))
-        filtered = self.filtered + int(self.unrecorded.get("filtered", 0))
+    def state(self, *, live: bool = True, earlier: bool = False) -> StepState:
+        """How the step fared; at an `earlier` moment without the visits that are only counted, which came last.
+
+        Where nothing is `live` any more, a visit that was begun was broken off.
+        """
+        unrecorded = {} if earlier else self.unrecorded
+        visits = int(unrecorded.get("visits", 0))
+        filtered = self.filtered + int(unrecorded.get("filtered", 0))
         if self.paused:
             status: StepStatus = "paused"
-        elif self.running:
+        elif self.running and live:
             status = "running"
         elif self.failed:
             status = "failed"
         elif self.waiting:
             status = "waiting"
+        elif not self.done + visits:
+            status = "idle"
         elif filtered == self.done + visits:
             status = "filtered"
         else:
             status = "succeeded"
-        duration_ms = self.duration_ms + self.unrecorded.get("duration_ms", 0.0)
-        return StepState(status, len(self.visits) + visits, duration_ms, self.failed, filtered, self.message)
+        return StepState(
+            status,
+            len(self.visits) + visits,
+            self.duration_ms + unrecorded.get("duration_ms", 0.0),
+            self.failed,
+            filtered,
+            self.message,
+            self.paused,
+            self.edited > 0,
+            self.replayed > 0,
+        )
 
-    def left_by(self, port: str) -> int:
+    def left_by(self, port: str, *, earlier: bool = False) -> int:
         """How many messages left by a port."""
-        return self.left.get(port, 0) + int(self.unrecorded.get("left", {}).get(port, 0))
+        unrecorded = {} if earlier else self.unrecorded
+        return self.left.get(port, 0) + int(unrecorded.get("left", {}).get(port, 0))
+
+
+@dataclass(eq=False, slots=True)
+class RunRecord:
+    """All that is known of one run; `parent` and `at` are set in a fork: its run, and the visit before which it begins."""
+
+    flow: Flow | None = None
+    number: int = 0
+    parent: RunRecord | None = None
+    at: int = 0
+    fork: int = 0
+    """Which fork of its run it is, from 1."""
+    run: str | None = None
+    status: RunStatus = "idle"
+    course: Course = field(default_factory=Course)
+    log: list[dict[str, Any]] = field(default_factory=list)
+    lines: dict[int, list[int]] = field(default_factory=dict)
+    unrecorded: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    outputs: Sequence[Mapping[str, Any]] = ()
+    error: Mapping[str, Any] | None = None
+    reachable: frozenset[str] = frozenset()
+    edited: set[int] = field(default_factory=set)
+    """The visits whose input somebody changed."""
+    marked: bool = False
+    """Whether somebody changed what this run worked on."""
+    started_at: float | None = None
+    begun_at: float | None = None
+    ended_at: float | None = None
+    duration_ms: float | None = None
+    stood: float = 0.0
+    """Seconds for which it stood still: no part of its time."""
+    has_stood: bool = False
+
+    @property
+    def label(self) -> str:
+        """What it is called: `3`, its forks `3.1`, `3.2`."""
+        return f"{self.number}.{self.fork}" if self.fork else str(self.number)
 
 
 class Playback(QObject):
-    """One run, from its start to now. Whoever starts it calls `begin`; the session's notifications go to `notify`."""
+    """One run, from its start to now, or to an earlier moment while somebody looks back.
+
+    Whoever starts it calls `begin`; the session's notifications go to `notify`.
+    """
 
     changed = Signal(object)
     """These steps fared on (a frozenset of ids); their wires' counts may have changed too."""
@@ -122,67 +193,190 @@ class Playback(QObject):
     """Another run is on show, or none: forget everything."""
     status_changed = Signal(str)
     """The run's own status (see `status`)."""
+    stood = Signal()
+    """The run stands still somewhere, or no longer; or another moment of it is on show."""
+    runs_changed = Signal()
+    """A run was added to `runs`, or one of them was marked."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.run: str | None = None
-        """The session's name of the run."""
-        self.number = 0
-        """Counts the runs of this document, from 1."""
-        self.status: RunStatus = "idle"
+        self.record = RunRecord()
+        """The run on show."""
+        self.runs: list[RunRecord] = []
+        """The runs that can be shown, the newest last; each fork behind its run."""
         self.visits: list[dict[str, Any]] = []
-        """The visits in order of start, each as its newest `visit` notification."""
-        self.log: list[dict[str, Any]] = []
-        """The lines that were logged, each as its `log` notification."""
-        self.outputs: Sequence[Mapping[str, Any]] = ()
-        self.error: Mapping[str, Any] | None = None
-        """What made the run fail, as `finished` tells it."""
+        """The visits up to the moment on show in order of start, each as its newest `visit` notification till then."""
         self.paused: Mapping[str, Any] | None = None
-        """Where the run waits for a person, as `paused` tells it."""
-        self.started_at: float | None = None
-        """Seconds since the epoch."""
-        self.duration_ms: float | None = None
-        self.flow: Flow | None = None
-        """The flow as it was when the run began."""
-        self.begun_at: float | None = None
-        """When the first visit started, seconds since the epoch: where the timeline begins."""
-        self.ended_at: float | None = None
-        """When the last visit known so far started or ended."""
+        """Where the run stands still, or which moment is on show, as `paused` tells it; None while it moves or is over."""
+        self.waiting: Mapping[Wire, int] = {}
+        """How many messages wait on each wire while the run stands still."""
+        self.waiting_first: Mapping[Wire, Mapping[str, Any]] = {}
+        """The first of them (a REF)."""
+        self.moment = 0
+        """How much of `course` is on show."""
+        self._count = 0
+        self._leaving = False
         self._places: dict[int, int] = {}
         self._steps: dict[str, _StepRecord] = {}
-        self._lines: dict[int, list[int]] = {}
-        self._reachable: frozenset[str] = frozenset()
         self._dirty: set[str] = set()
         self._new_lines = False
         self._timer = QTimer(self, singleShot=True, interval=FRAME_MS)
         self._timer.timeout.connect(self.flush)
 
     @property
+    def run(self) -> str | None:
+        """The session's name of the run."""
+        return self.record.run
+
+    @property
+    def number(self) -> int:
+        """Counts the runs of this document, from 1; a fork has the number of its run."""
+        return self.record.number if self.record.number else self._count
+
+    @property
+    def label(self) -> str:
+        """What the run is called: `3`, a fork of it `3.1`."""
+        return self.record.label
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run is, at whatever moment of it one looks."""
+        return self.record.status
+
+    @property
+    def flow(self) -> Flow | None:
+        """The flow as it was when the run began."""
+        return self.record.flow
+
+    @property
+    def course(self) -> Course:
+        """All visits of the run, those behind the moment on show too."""
+        return self.record.course
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines that were logged, each as its `log` notification."""
+        return self.record.log
+
+    @property
+    def outputs(self) -> Sequence[Mapping[str, Any]]:
+        """What left the flow, as `finished` tells it."""
+        return self.record.outputs
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """What made the run fail, as `finished` tells it; not before the moment at which it did."""
+        return None if self.is_looking else self.record.error
+
+    @property
+    def started_at(self) -> float | None:
+        """Seconds since the epoch."""
+        return self.record.started_at
+
+    @property
+    def duration_ms(self) -> float | None:
+        """How long it took, without the time for which it stood still."""
+        return self.record.duration_ms
+
+    @property
+    def begun_at(self) -> float | None:
+        """When the first visit started, seconds since the epoch: where the timeline begins."""
+        return self.record.begun_at
+
+    @property
+    def ended_at(self) -> float | None:
+        """When the last visit known so far started or ended, on the timeline."""
+        return self.record.ended_at
+
+    @property
     def is_live(self) -> bool:
         """Whether the run is under way: starting, running or paused."""
         return self.status in ("starting", "running", "paused")
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether an earlier moment is on show, not now."""
+        return self.paused is not None and not self.paused.get("live", True)
+
     def begin(self, flow: Flow, trigger: str | None = None) -> None:
         """Forgets the run before and awaits the notifications of a new one over `flow`, started by `trigger`."""
-        self._forget()
-        self.number += 1
-        self.flow = flow
-        self._reachable = _reachable(flow, trigger)
-        self.started_at = time.time()
+        self._count += 1
+        record = RunRecord(flow, self._count, reachable=_reachable(flow, trigger), started_at=time.time())
+        self._keep(record)
+        self._show(record)
         self._set_status("starting")
         self.reset.emit()
+        self.runs_changed.emit()
+
+    def fork(self, run: str, visit: int, *, flow: Flow | None = None, edited: bool = False) -> None:
+        """Shows a run that begins before a visit of the one on show and shares with it what was before that."""
+        parent = self.record
+        if parent.status in ("starting", "running", "paused"):
+            parent.status = "stopped"
+            parent.duration_ms = self._measured()
+        root = parent
+        while root.parent is not None:
+            root = root.parent
+        moment = parent.course.before(visit)
+        record = RunRecord(
+            flow or parent.flow,
+            root.number,
+            parent,
+            visit,
+            1 + sum(other.number == root.number and other.fork > 0 for other in self.runs),
+            run,
+            course=parent.course.until(len(parent.course) if moment is None else moment),
+            log=[line for line in parent.log if (line.get("visit") or 0) < visit],
+            reachable=parent.reachable,
+            started_at=time.time(),
+            marked=edited or parent.marked,
+            has_stood=True,
+        )
+        if edited:
+            record.edited.add(visit)
+        for number, line in enumerate(record.log):
+            record.lines.setdefault(line.get("visit") or 0, []).append(number)
+        for held in record.course.visits:
+            self._measure(held, record)
+        self._keep(record)
+        self._show(record)
+        self._set_status("running")
+        self.reset.emit()
+        self.runs_changed.emit()
+
+    def show_run(self, record: RunRecord) -> None:
+        """Shows another run, at its end; not while one is under way."""
+        if record is not self.record and not self.is_live:
+            self._show(record)
+            self.reset.emit()
+            self.status_changed.emit(record.status)
+            self.stood.emit()
 
     def named(self, run: str) -> None:
         """The session has compiled the flow and named the run."""
-        self.run = run
+        self.record.run = run
         if self.status == "starting":
             self._set_status("running")
 
     def clear(self) -> None:
-        """Shows no run."""
-        self._forget()
-        self._set_status("idle")
+        """Shows no run: the one that was about to start did not."""
+        if self.record in self.runs:
+            self.runs.remove(self.record)
+        self._show(RunRecord())
         self.reset.emit()
+        self.status_changed.emit("idle")
+        self.runs_changed.emit()
+
+    def moving(self) -> None:
+        """The run was asked to go on: the next news says where to."""
+        self._leaving = True
+
+    def mark_edited(self, visit: int | None = None) -> None:
+        """Somebody changed what the run works on: the input of a visit, or an answer."""
+        self.record.marked = True
+        if visit is not None:
+            self.record.edited.add(visit)
+        self.runs_changed.emit()
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Takes a notification of the session; those of other runs and unknown ones change nothing."""
@@ -199,6 +393,8 @@ class Playback(QObject):
             self._left_out(params)
         elif method == "paused":
             self._paused(params)
+        elif method == "waiting":
+            self._waiting(params)
         elif method == "finished":
             self._finished(params)
 
@@ -215,23 +411,24 @@ class Playback(QObject):
             )
 
     def state_of(self, step: str) -> StepState:
-        """How a step fared."""
+        """How a step fared up to the moment on show."""
         record = self._steps.get(step)
         if record is not None and (record.visits or record.paused):
-            return record.state()
-        if self.status in ("succeeded", "failed", "stopped") and step in self._reachable:
+            return record.state(live=self.is_live or self.is_looking, earlier=self.is_looking)
+        if not self.is_looking and self.status in ("succeeded", "failed", "stopped") and step in self.record.reachable:
             return _NOT_TAKEN
         return _IDLE
 
     def count_of(self, wire: Wire) -> int:
-        """How many messages crossed a wire."""
+        """How many messages crossed a wire up to the moment on show."""
         record = self._steps.get(wire.source)
-        return record.left_by(wire.source_port) if record is not None else 0
+        return record.left_by(wire.source_port, earlier=self.is_looking) if record is not None else 0
 
     def steps(self) -> list[str]:
         """The steps that can take part in the run: visited ones in order of their first visit, then the others."""
-        visited = (step for step, record in self._steps.items() if record.visits)
-        rest = (step for step in self.flow.steps if step in self._reachable) if self.flow is not None else ()
+        visited = (str(visit["step"]) for visit in self.course.visits)
+        flow = self.flow
+        rest = (step for step in flow.steps if step in self.record.reachable) if flow is not None else ()
         return list(dict.fromkeys((*visited, *rest)))
 
     def visits_of(self, step: str) -> Sequence[int]:
@@ -240,13 +437,24 @@ class Playback(QObject):
         return record.visits if record is not None else ()
 
     def visit(self, number: int) -> dict[str, Any] | None:
-        """The visit that the session numbers so."""
+        """The visit that the session numbers so, if it began before the moment on show."""
         place = self._places.get(number)
         return self.visits[place] if place is not None else None
 
     def lines_of(self, number: int) -> list[dict[str, Any]]:
         """The log lines of one visit."""
-        return [self.log[line] for line in self._lines.get(number, ())]
+        return [self.log[line] for line in self.record.lines.get(number, ())]
+
+    def source_of(self, payload: Mapping[str, Any], step: str) -> dict[str, Any] | None:
+        """The visit that put out what came, or is to come, to a step: the last one before it with that output."""
+        flow = self.flow
+        before = {wire.source for wire in flow.wires if wire.target == step} if flow is not None else set()
+        visit: dict[str, Any]
+        for visit in reversed(self.visits):
+            output = visit.get("output")
+            if output is not None and output["hash"] == payload["hash"] and visit["step"] in before:
+                return visit
+        return None
 
     def flush(self) -> None:
         """Tells now what has not been told yet."""
@@ -258,90 +466,186 @@ class Playback(QObject):
         if lines:
             self.logged.emit()
 
-    def _forget(self) -> None:
+    def _keep(self, record: RunRecord) -> None:
+        """Puts a run behind the forks of its own, and the oldest away where there are too many."""
+        place = len(self.runs)
+        if record.parent is not None:
+            same = [at for at, other in enumerate(self.runs) if other.number == record.number]
+            place = same[-1] + 1 if same else place
+        self.runs.insert(place, record)
+        del self.runs[: max(0, len(self.runs) - KEPT_RUNS)]
+
+    def _show(self, record: RunRecord) -> None:
+        """Shows a run at its end."""
         self._timer.stop()
-        self.run = None
+        self.record = record
         self.visits = []
-        self.log = []
-        self.outputs = ()
-        self.error = None
         self.paused = None
-        self.started_at = None
-        self.duration_ms = None
-        self.flow = None
-        self.begun_at = None
-        self.ended_at = None
+        self.waiting, self.waiting_first = {}, {}
+        self.moment = 0
+        self._leaving = False
         self._places = {}
         self._steps = {}
-        self._lines = {}
-        self._reachable = frozenset()
         self._dirty = set()
         self._new_lines = False
+        for step, told in record.unrecorded.items():
+            self._step(step).unrecorded = told
+        self._go(len(record.course))
+        self._dirty.clear()
+
+    def _go(self, moment: int) -> None:
+        """Shows a moment: what was told between here and there is taken in, or taken back."""
+        course = self.course
+        while self.moment < moment:
+            place, before, after = course[self.moment]
+            record = self._step(after["step"])
+            if before is None:
+                self._places[after["visit"]] = place
+                self.visits.append(after)
+                record.visits.append(place)
+            else:
+                record.count(before, -1)
+                self.visits[place] = after
+            record.count(after, 1)
+            if after["status"] == "failed":
+                record.message = _message(after.get("error"))
+            self._dirty.add(after["step"])
+            self.moment += 1
+        while self.moment > moment:
+            self.moment -= 1
+            place, before, after = course[self.moment]
+            record = self._step(after["step"])
+            record.count(after, -1)
+            if before is None:
+                del self._places[after["visit"]]
+                self.visits.pop()
+                record.visits.pop()
+            else:
+                record.count(before, 1)
+                self.visits[place] = before
+            self._dirty.add(after["step"])
 
     def _visit(self, params: Mapping[str, Any]) -> None:
         visit = dict(params)
-        step = visit["step"]
-        record = self._record(step)
-        place = self._places.get(visit["visit"])
-        if place is None:
-            place = self._places[visit["visit"]] = len(self.visits)
-            self.visits.append(visit)
-            record.visits.append(place)
-        else:
-            record.count(self.visits[place], -1)
-            self.visits[place] = visit
-        record.count(visit, 1)
-        self._measure(visit)
-        if visit["status"] == "failed":
-            record.message = _message(visit.get("error"))
-        if self.paused is not None and record.paused:
-            record.paused, self.paused = False, None
+        record = self.record
+        if visit["visit"] in record.edited:
+            visit["edited"] = True
+        known = record.course.visit(visit["visit"])
+        if known is not None and "shown_at" in known:
+            visit["shown_at"] = known["shown_at"]
+        self._measure(visit, record)
+        record.course.tell(visit)
+        if self.is_looking and not self._leaving:
+            return  # the run is held; what was under way has ended behind the moment on show
+        held = self.paused
+        if held is not None and (self._leaving or held.get("step") == visit["step"]):
+            self._go_on()
+        self._go(len(record.course))
+        self._touch(visit["step"])
+        if held is not None and self.paused is None:
             self._set_status("running")
-        self._touch(step)
+            self.stood.emit()
 
     def _left_out(self, params: Mapping[str, Any]) -> None:
         for step, told in params["steps"].items():
-            self._record(step).unrecorded = told
+            self.record.unrecorded[step] = told
+            self._step(step).unrecorded = told
             self._touch(step)
 
     def _log_line(self, params: Mapping[str, Any]) -> None:
         if (visit := params.get("visit")) is not None:
-            self._lines.setdefault(visit, []).append(len(self.log))
+            self.record.lines.setdefault(visit, []).append(len(self.log))
         self.log.append(dict(params))
         self._new_lines = True
         self._arm()
 
     def _paused(self, params: Mapping[str, Any]) -> None:
+        was_looking = self.is_looking
+        self._go_on()
+        live = bool(params.get("live", True))
+        moment = None
+        if not live:
+            course, number = self.course, int(params["visit"])
+            moment = course.before(number) if params.get("when") == "before" else course.after(number)
         self.paused = dict(params)
-        self._record(params["step"]).paused = True
+        self._go(len(self.course) if moment is None else moment)
+        self._step(params["step"]).paused = _where(params)
         self._touch(params["step"])
-        self._set_status("paused")
+        if live:
+            self.record.has_stood = True
+        if was_looking == live:
+            self._dirty.update(self.record.reachable)
+        if self.is_live:
+            self._set_status("paused")
+        self.flush()
+        self.stood.emit()
 
-    def _finished(self, params: Mapping[str, Any]) -> None:
-        self.error = params.get("error")
-        self.outputs = params.get("outputs") or ()
-        self.paused = None
-        self.duration_ms = params.get("duration_ms")
-        if self.duration_ms is None:
-            self.duration_ms = self._measured()
-        for step, record in self._steps.items():
-            if record.paused or record.running:
-                record.paused, record.running = False, 0
-                self._dirty.add(step)
-        if self.error is not None and (step := self.error.get("step")) in self._steps:
-            self._steps[step].message = self._steps[step].message or _message(self.error)
-        self._dirty.update(self._reachable)
-        self._set_status(_ENDS.get(str(params.get("status")), "failed"))
+    def _waiting(self, params: Mapping[str, Any]) -> None:
+        counts: dict[Wire, int] = {}
+        firsts: dict[Wire, Mapping[str, Any]] = {}
+        for told in params.get("wires") or ():
+            try:
+                wire = Wire.parse(str(told["wire"]))
+            except ValueError:
+                continue  # a wire of a flow that this one calls
+            counts[wire], firsts[wire] = int(told["count"]), told["first"]
+        before = self.waiting
+        self.waiting, self.waiting_first = counts, firsts
+        for wire in {*before, *counts}:
+            self._touch(wire.target)
         self.flush()
 
-    def _measure(self, visit: Mapping[str, Any]) -> None:
-        """Stretches the run's time over a visit."""
+    def _go_on(self) -> None:
+        """Leaves where it stood."""
+        if self.paused is not None:
+            step = str(self.paused["step"])
+            self._step(step).paused = ""
+            self._dirty.add(step)
+            if self.is_looking:
+                self._dirty.update(self.record.reachable)
+        for wire in self.waiting:
+            self._dirty.add(wire.target)
+        self.paused = None
+        self.waiting, self.waiting_first = {}, {}
+        self._leaving = False
+
+    def _finished(self, params: Mapping[str, Any]) -> None:
+        record = self.record
+        self._go_on()
+        again = not self.is_live
+        self._go(len(record.course))
+        self._dirty.update(record.reachable)
+        if again:
+            # Somebody looked back after the end, and has gone on to it once more.
+            self.flush()
+            self.stood.emit()
+            return
+        record.error = params.get("error")
+        record.outputs = params.get("outputs") or ()
+        record.duration_ms = params.get("duration_ms")
+        if record.duration_ms is None or record.has_stood:
+            record.duration_ms = self._measured()
+        self._dirty.update(step for step, held in self._steps.items() if held.running)
+        if record.error is not None and (step := record.error.get("step")) in self._steps:
+            self._steps[step].message = self._steps[step].message or _message(record.error)
+        self._set_status(_ENDS.get(str(params.get("status")), "failed"))
+        self.flush()
+        self.stood.emit()
+
+    def _measure(self, visit: dict[str, Any], record: RunRecord) -> None:
+        """Stretches the run's time over a visit; the time for which the run stood still before it is left out."""
         started = visit.get("started_at")
         if started is None:
             return
-        begin, end = float(started), float(started) + float(visit.get("duration_ms") or 0.0) / 1000
-        self.begun_at = begin if self.begun_at is None else min(self.begun_at, begin)
-        self.ended_at = end if self.ended_at is None else max(self.ended_at, end)
+        if "shown_at" not in visit:
+            if record.has_stood and record.ended_at is not None:
+                record.stood = max(0.0, float(started) - record.ended_at)
+                record.has_stood = False
+            visit["shown_at"] = float(started) - record.stood
+        begin = float(visit["shown_at"])
+        end = begin + float(visit.get("duration_ms") or 0.0) / 1000
+        record.begun_at = begin if record.begun_at is None else min(record.begun_at, begin)
+        record.ended_at = end if record.ended_at is None else max(record.ended_at, end)
 
     def _measured(self) -> float:
         """From the first visit's start to the last one's end, or to now where no visit was told."""
@@ -349,7 +653,7 @@ class Playback(QObject):
             return (self.ended_at - self.begun_at) * 1000
         return (time.time() - self.started_at) * 1000 if self.started_at is not None else 0.0
 
-    def _record(self, step: str) -> _StepRecord:
+    def _step(self, step: str) -> _StepRecord:
         record = self._steps.get(step)
         if record is None:
             record = self._steps[step] = _StepRecord()
@@ -365,8 +669,16 @@ class Playback(QObject):
 
     def _set_status(self, status: RunStatus) -> None:
         if status != self.status:
-            self.status = status
+            self.record.status = status
             self.status_changed.emit(status)
+
+
+def _where(paused: Mapping[str, Any]) -> str:
+    """How a run stands at a step, as the pill on its card says it."""
+    if paused.get("reason") == "effect":
+        return "Asks to send"
+    when = {"after": "after", "error": "on error"}.get(str(paused.get("when")), "before")
+    return f"Paused {when}" if paused.get("live", True) else f"Looking {'after' if when == 'on error' else when}"
 
 
 def _left(visit: Mapping[str, Any]) -> Mapping[str, int]:

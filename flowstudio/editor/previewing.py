@@ -221,6 +221,10 @@ class Previewing(QObject):
                 give_up(str(error))
 
     def _input_ref(self, step: str) -> Mapping[str, Any] | None:
+        paused = self._playback.paused
+        if paused is not None and paused.get("step") == step and paused.get("when") == "before":
+            came: Mapping[str, Any] | None = paused.get("input")
+            return came
         visit = self._visit(step)
         if visit is not None:
             return visit.get("input")

@@ -1,4 +1,4 @@
-"""What Run, Stop and Capture do: gathers what a run needs, asks the engine process, passes its news to the playback."""
+"""What Run, Step, Stop and Capture do: gathers what a run needs, asks the engine process, passes its news to the playback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flowstudio.editor.playback import Playback
 from flowstudio.editor.workspace import NO_SAMPLE, Sample, Workspace, samples_beside
 from flowstudio.errors import FileError, InvalidInputError, Problem, StoreError
 from flowstudio.flow.files import read_payload, sample_path, write_atomically
-from flowstudio.flow.model import Flow
+from flowstudio.flow.model import Flow, Json
 from flowstudio.runtime.protocol import FLOW_HAS_PROBLEMS, LARGEST_PAYLOAD, RUN_IS_LIVE
 from flowstudio.sdk.registry import Registry
 
@@ -63,6 +63,14 @@ class Running(QObject):
         self._engine = engine
         self._registry = registry
         self._listening: Mapping[str, str] = {}
+        self._free = False
+        """The run under way stops nowhere, whatever the breakpoints are."""
+        self._forking = False
+        self._held: list[tuple[str, Any]] = []
+        """News of a run that ends because a fork of it goes on."""
+        self._go_on_in: str | None = None
+        """The fork that shall not stand at its beginning."""
+        workspace.breakpoints_changed.connect(self._send_breakpoints)
         engine.notified.connect(self._notified)
         engine.crashed.connect(self._crashed)
 
@@ -121,28 +129,255 @@ class Running(QObject):
         self._workspace.choose_sample(kept)
         return target
 
-    def run(self, trigger: str | None = None) -> None:
-        """Runs the flow as it stands, on the sample, with the test values."""
-        if self._playback.is_live:
-            return
-        self._document.end_series()
-        flow = self._document.flow
+    def run(self, trigger: str | None = None, *, stops: bool = True, to: str | None = None) -> None:
+        """Runs the flow as it stands, on the sample, with the test values; without `stops` no breakpoint holds it.
+
+        With `to` it stands still before that step.
+        """
         start = trigger or self.trigger()
-        given = self._given(flow)
-        if given is None:
-            return
         sample = self.sample(start)
         try:
             message = self._message(sample)
         except FileError as error:
             self.refused.emit(f"The sample cannot be used. {error}")
             return
-        self.unlisten()
-        params: dict[str, Any] = {"flow": flow.to_document(), **given, **message}
         if start is not None and len(self.triggers()) > 1:
-            params["trigger"] = start
+            message["trigger"] = start
+        if to is not None:
+            message["to"] = to
+        self._begin(message, start, stops=stops)
+
+    def run_from(self, step: str, *, alone: bool = False) -> None:
+        """Runs from a step on, on what came to it in the run on show, else on what is pinned before it, else the sample.
+
+        With `alone` it stands still behind that step.
+        """
+        came = self._came_to(step)
+        if came is None:
+            pinned = next(
+                (pin for pin in self._pins_before(step) if isinstance(pin, Mapping) and "payload" in pin), None
+            )
+            if pinned is None:
+                try:
+                    self._begin({**self._message(self.sample()), "from": step}, step, alone=alone)
+                except FileError as error:
+                    self.refused.emit(f"The sample cannot be used. {error}")
+            else:
+                meta = dict(pinned.get("meta") or {})
+                self._begin({"payload": pinned["payload"], "meta": meta, "from": step}, step, alone=alone)
+            return
+        if came["bytes"] > LARGEST_PAYLOAD:
+            self.refused.emit("What came to this step is larger than 1 MB. Run the flow from its trigger instead.")
+            return
+
+        def begin(result: Any) -> None:
+            self._begin({"payload": result.get("value"), "from": step}, step, alone=alone)
+
+        self._engine.request(
+            "evaluate", {"expression": "$", "sample": came["hash"]}, begin, self._not_moved, owner=self
+        )
+
+    def _came_to(self, step: str) -> Mapping[str, Any] | None:
+        paused = self._playback.paused
+        if paused is not None and paused.get("step") == step and paused.get("when") == "before":
+            return paused.get("input")
+        places = self._playback.visits_of(step)
+        return self._playback.visits[places[-1]].get("input") if places else None
+
+    def _pins_before(self, step: str) -> list[Json]:
+        sources = (wire.source for wire in self._document.flow.wires_to(step))
+        return [self._workspace.pins[source] for source in sources if source in self._workspace.pins]
+
+    def _begin(self, message: Mapping[str, Any], start: str | None, *, stops: bool = True, alone: bool = False) -> None:
+        if self._playback.is_live:
+            return
+        self._document.end_series()
+        flow = self._document.flow
+        given = self._given(flow)
+        if given is None:
+            return
+        self.unlisten()
+        self._free = not stops
+        breakpoints = self._workspace.stops(flow.steps)
+        if alone:
+            # It has to be in force though the others are muted.
+            breakpoints = [{"id": "alone", "step": start, "when": "after"}]
+        params: dict[str, Any] = {
+            "flow": flow.to_document(),
+            **given,
+            **message,
+            "breakpoints": breakpoints,
+            "muted": (self._workspace.muted or self._free) and not alone,
+            "pins": {step: pin for step, pin in self._workspace.pins.items() if self.may_pin(step)},
+        }
         self._playback.begin(flow, start)
         self._engine.request("run", params, self._started, self._not_started, owner=self)
+
+    def debug(self) -> None:
+        """What F5 does: goes on where the run stands, holds one that moves, else runs with breakpoints."""
+        if self._playback.paused is not None:
+            self._move("continue")
+        elif self._playback.status == "running":
+            self.pause()
+        else:
+            self.run()
+
+    def run_free(self) -> None:
+        """Runs, or goes on, without stops."""
+        if not self._playback.is_live and not self._playback.is_looking:
+            self.run(stops=False)
+            return
+        self._free = True
+        self._send_breakpoints()
+        if self._playback.paused is not None:
+            self._move("continue")
+
+    def pause(self) -> None:
+        """Holds the run before its next visit."""
+        self._ask("pause")
+
+    def over(self) -> None:
+        """Makes the visit before which the run stands."""
+        self._move("next")
+
+    def into(self) -> None:
+        """Goes into the flow that the step calls, or to the next item."""
+        self._move("into")
+
+    def out(self) -> None:
+        """Goes on until the item or the called flow is left."""
+        self._move("out")
+
+    def back(self) -> None:
+        """Shows the moment before the visit made last."""
+        if self._playback.visits:
+            self._ask("back")
+
+    def on(self) -> None:
+        """Shows the next moment of what was recorded; at the last one, now."""
+        if self._playback.is_looking:
+            self._move("next")
+        else:
+            self.refused.emit("This is now: there is nothing recorded behind it. Step over (F10) makes the next visit.")
+
+    def to_now(self) -> None:
+        """Shows how the run stands now."""
+        if self._playback.is_looking:
+            # From before the last visit the next moment is now, whatever is recorded between.
+            self._ask("goto", visit=self._playback.course.visits[-1]["visit"])
+            self._move("next")
+
+    def goto(self, visit: int, when: str = "before") -> None:
+        """Shows the moment before or after a visit."""
+        if self._playback.course.visit(visit) is None:
+            self.to_now()
+        else:
+            self._ask("goto", visit=visit, when=when)
+
+    def until(self, step: str) -> None:
+        """Goes on until a step, or runs up to it."""
+        if self._playback.paused is not None:
+            self._move("until", step=step)
+        else:
+            self.run(to=step)
+
+    def fork(self, visit: int | None = None) -> None:
+        """Goes on from the moment on show, or from before a visit, in a fork of the run."""
+        paused = self._playback.paused
+        at = visit if visit is not None else int(paused["visit"]) if paused is not None else None
+        if at is None:
+            self.refused.emit("Choose a moment first: go back to it, or click it in the timeline.")
+            return
+        if visit is None and paused is not None and paused.get("when") != "before":
+            at = next((int(each["visit"]) for each in self._playback.course.visits if int(each["visit"]) > at), at)
+        self._edit({"visit": at}, at, go_on=True)
+
+    def retry(self, step: str) -> None:
+        """Goes on from before the last visit of a step in a fork: what was made before is kept."""
+        places = self._playback.visits_of(step)
+        if places:
+            failed = [place for place in places if self._playback.visits[place]["status"] == "failed"]
+            self.fork(int(self._playback.visits[(failed or places)[-1]]["visit"]))
+
+    def edit(self, value: Json, path: tuple[str | int, ...] | None = None) -> None:
+        """Changes the payload that waits, or what lies at a path in it: in place, or at an earlier moment in a fork."""
+        paused = self._playback.paused
+        if paused is None or paused.get("when") != "before" or paused.get("reason") == "effect":
+            self.refused.emit("Nothing waits here that could be changed. Pause before a step, or go back to one.")
+            return
+        params: dict[str, Any] = {"payload": value} if path is None else {"path": list(path), "value": value}
+        if not paused.get("live", True):
+            params["visit"] = paused["visit"]
+        self._edit(params, int(paused["visit"]), edited=True)
+
+    def answer(self, answer: Json) -> None:
+        """Stands in for the answer to the effect before which the run asks: `recorded`, or `{payload, meta}`."""
+        run = self._playback.run
+
+        def answered(_: Any) -> None:
+            self._playback.mark_edited()
+
+        self._playback.moving()
+        self._engine.request("edit", {"run": run, "answer": answer}, answered, self._not_moved, owner=self)
+
+    def may_pin(self, step: str) -> bool:
+        """Whether an output can stand in for a step: it is no trigger, and opens or closes nothing."""
+        made = self._document.flow.steps.get(step)
+        known = made is not None and self._registry.knows(made.component)
+        return made is not None and known and self._registry.spec(made.component).shape == "plain"
+
+    def _edit(self, params: Mapping[str, Any], at: int, *, edited: bool = False, go_on: bool = False) -> None:
+        playback, flow = self._playback, self._document.flow
+        asked = {"run": playback.run, **params}
+        new_flow = flow if playback.flow is not None and _differs(flow, playback.flow) and "visit" in params else None
+        if new_flow is not None:
+            asked["flow"] = flow.to_document()
+        self._forking = "visit" in params
+
+        def went_on(result: Any) -> None:
+            self._forking = False
+            run = str(result["run"])
+            if run == playback.run:
+                self._held.clear()
+                playback.mark_edited(at)
+                return
+            playback.fork(run, at, flow=new_flow, edited=edited)
+            self._held.clear()
+            self._go_on_in = run if go_on else None
+            self._send_breakpoints()
+
+        def not_edited(error: EngineError) -> None:
+            self._forking = False
+            held, self._held = self._held, []
+            for method, told in held:
+                playback.notify(method, told)
+            self._not_moved(error)
+
+        self._engine.request("edit", asked, went_on, not_edited, owner=self)
+
+    def _move(self, method: str, **params: Any) -> None:
+        """Asks for a movement that leaves where the run stands."""
+        if self._playback.paused is None:
+            self.refused.emit("The run does not stand still. Pause it first, or set a breakpoint.")
+            return
+        self._playback.moving()
+        self._ask(method, **params)
+
+    def _ask(self, method: str, **params: Any) -> None:
+        run = self._playback.run
+        if run is None:
+            self.refused.emit("There is no run to move in. Run the flow first.")
+            return
+        self._engine.request(method, {"run": run, **params}, None, self._not_moved, owner=self)
+
+    def _not_moved(self, error: EngineError) -> None:
+        self.refused.emit(_reason(error))
+
+    def _send_breakpoints(self) -> None:
+        if self._playback.is_live:
+            told = self._workspace.stops(self._playback.flow.steps if self._playback.flow is not None else ())
+            params = {"set": told, "muted": self._workspace.muted or self._free}
+            self._engine.request("breakpoints", params, None, self._not_moved, owner=self)
 
     def stop(self) -> None:
         """Stops the run within a second, whatever it does."""
@@ -270,8 +505,15 @@ class Running(QObject):
         if method == "captured":
             if self._listening:
                 self._caught(params)
-        elif self._playback.is_live:
+        elif self._playback.run is not None and params.get("run") == self._playback.run:
+            # Until the engine has named the run no news can be of it.
+            if method == "finished" and self._forking:
+                self._held.append((method, params))
+                return
             self._playback.notify(method, params)
+            if method == "paused" and self._go_on_in == params["run"]:
+                self._go_on_in = None
+                self._move("continue")
 
     def _caught(self, params: Mapping[str, Any]) -> None:
         step, meta = str(params["step"]), params.get("meta") or {}
@@ -286,6 +528,27 @@ class Running(QObject):
     def _crashed(self, message: str) -> None:
         self._listens_no_longer()
         self._playback.broke(message)
+
+
+def _differs(flow: Flow, other: Flow) -> bool:
+    """Whether two flows may run differently."""
+    return (flow.steps, flow.wires, flow.variables) != (other.steps, other.wires, other.variables)
+
+
+def _reason(error: EngineError) -> str:
+    """Why something was refused, as one or two sentences."""
+    problems = (error.data or {}).get("problems") if isinstance(error.data, Mapping) else None
+    if problems:
+        first = problem_from_json(problems[0])
+        said = ". ".join(_sentence(part) for part in (first.what, first.why, first.remedy) if part)
+    else:
+        said = _sentence(error.message)
+    return said if said.endswith(".") else f"{said}."
+
+
+def _sentence(text: str) -> str:
+    text = text.strip().rstrip(".")
+    return text[:1].upper() + text[1:]
 
 
 def problem_from_json(told: Mapping[str, Any]) -> Problem:

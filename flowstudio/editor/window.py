@@ -52,6 +52,7 @@ class EditorWindow(QMainWindow):
         self._examples = tuple(examples)
         self.desks: Final = Desks(shared, recent, self)
         self._awake = False
+        self._outlined = preferences.flag("outline")
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
         self.setMinimumSize(960, 600)
@@ -109,7 +110,25 @@ class EditorWindow(QMainWindow):
             "undo": self._undo,
             "redo": self._redo,
             "find": lambda: self.open_commands("@"),
-            "run": lambda: self._with(lambda desk: desk.running.run()),
+            "run": lambda: self._with(lambda desk: desk.running.debug()),
+            "run_free": lambda: self._with(lambda desk: desk.running.run_free()),
+            "run_step": lambda: self._with(lambda desk: desk.run_step()),
+            "pause": lambda: self._with(lambda desk: desk.running.pause()),
+            "back": lambda: self._with(lambda desk: desk.running.back()),
+            "on": lambda: self._with(lambda desk: desk.running.on()),
+            "over": lambda: self._with(lambda desk: desk.running.over()),
+            "into": lambda: self._with(lambda desk: desk.running.into()),
+            "out": lambda: self._with(lambda desk: desk.running.out()),
+            "until": lambda: self._with(lambda desk: desk.run_to_here()),
+            "run_from": lambda: self._with(lambda desk: desk.run_from_here()),
+            "to_now": lambda: self._with(lambda desk: desk.running.to_now()),
+            "fork": lambda: self._with(lambda desk: desk.running.fork()),
+            "retry": lambda: self._with(lambda desk: desk.retry()),
+            "breakpoint": lambda: self._with(lambda desk: desk.canvas.toggle_breakpoint()),
+            "condition": lambda: self._with(lambda desk: desk.edit_breakpoint()),
+            "mute": self._mute,
+            "errors_stop": self._stop_on_errors,
+            "ledger": lambda: self._show_left("ledger"),
             "restart": lambda: self._with(lambda desk: desk.running.restart()),
             "stop": lambda: self._with(lambda desk: desk.running.stop()),
             "capture": lambda: self._with(lambda desk: desk.running.capture()),
@@ -119,6 +138,7 @@ class EditorWindow(QMainWindow):
             "palette": self.panes.toggle_palette,
             "data": self.panes.toggle_data,
             "inspector": self.panes.toggle_inspector,
+            "outline": self.toggle_outline,
             "frame_all": lambda: self._with(lambda desk: desk.canvas.frame_all()),
             "problems": lambda: self._show_left("problems"),
             "log": lambda: self._show_left("log"),
@@ -156,6 +176,12 @@ class EditorWindow(QMainWindow):
         panes.tabs.moved.connect(self.desks.move)
         panes.tabs.new_asked.connect(self.desks.new)
         panes.capture.given_up.connect(lambda: self._with(lambda desk: desk.running.unlisten()))
+        panes.moment.forked.connect(self.actions_["fork"].trigger)
+        panes.moment.left.connect(self.actions_["to_now"].trigger)
+        panes.moment.sent.connect(self.actions_["run"].trigger)
+        panes.moment.recorded.connect(lambda: self._with(lambda desk: desk.running.answer("recorded")))
+        panes.moment.entered.connect(lambda: self._with(lambda desk: desk.enter_answer()))
+        self.status.mute_asked.connect(self._mute)
         self.status.problems_asked.connect(lambda: self._show_left("problems"))
         self.status.engine_asked.connect(self._restart_engine)
         self._shared.engine.state_changed.connect(self.status.show_engine)
@@ -202,6 +228,35 @@ class EditorWindow(QMainWindow):
         for desk in self.desks.all:
             desk.inspector.wake()
 
+    def toggle_outline(self) -> None:
+        """Shows the outline in the palette's place and gives it the keyboard; once more, the palette comes back."""
+        desk = self.desk
+        if desk is None or self.pages.currentWidget() is not self.panes:
+            return
+        self._outlined = not (self.panes.outlined and self.panes.outlines.isAncestorOf(self.focusWidget()))
+        self._place_outline()
+        if self._outlined:
+            desk.outline.focus_tree()
+        else:
+            desk.canvas.setFocus()
+
+    def _place_outline(self) -> None:
+        """The outline of the flow in front, where it is wanted."""
+        desk = self.desk
+        if desk is None:
+            return
+        if self._outlined and not desk.has_outline:
+            desk.outline.closed.connect(self.toggle_outline_off)
+        if self._outlined or self.panes.outlined:
+            self.panes.show_outline(desk.outline if self._outlined else None)
+
+    def toggle_outline_off(self) -> None:
+        """The palette comes back."""
+        self._outlined = False
+        self._place_outline()
+        if self.desk is not None:
+            self.desk.canvas.setFocus()
+
     def _added(self, added: Any) -> None:
         desk: Desk = added
         self.panes.add(desk.canvas, desk.inspector, desk.data)
@@ -209,6 +264,9 @@ class EditorWindow(QMainWindow):
         desk.face_changed.connect(self._faces_changed)
         desk.problems_changed.connect(self._problems_changed)
         desk.playback.status_changed.connect(self._status_changed)
+        desk.playback.stood.connect(self._status_changed)
+        desk.workspace.breakpoints_changed.connect(self._breakpoints_changed)
+        desk.workspace.restored.connect(self._breakpoints_changed)
         desk.workspace.sample_changed.connect(self._sample_changed)
         desk.workspace.selection_changed.connect(self._selection_changed)
         desk.running.listening.connect(self._listening)
@@ -220,6 +278,9 @@ class EditorWindow(QMainWindow):
     def _removed(self, removed: Any) -> None:
         desk: Desk = removed
         self.panes.remove(desk.canvas, desk.inspector, desk.data)
+        if desk.has_outline:
+            self.panes.outlines.removeWidget(desk.outline)
+            desk.outline.deleteLater()
 
     def _show_front(self) -> None:
         """Shows what is in front now: a flow, or the welcome page where none is open."""
@@ -229,6 +290,7 @@ class EditorWindow(QMainWindow):
             self.show_welcome()
             return
         self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
+        self._place_outline()
         self.pages.setCurrentWidget(self.panes)
         self.status.show()
         self.rail.buttons["flows"].setChecked(True)
@@ -236,7 +298,8 @@ class EditorWindow(QMainWindow):
         self._problems_changed()
         self._sample_changed()
         self._listening(desk.running.addresses)
-        self._status_changed(desk.playback.status)
+        self._status_changed()
+        self._breakpoints_changed()
         self._enable()
 
     def open_settings(self) -> None:
@@ -369,7 +432,7 @@ class EditorWindow(QMainWindow):
         """Runs; with several triggers a person says which one."""
         desk = self.desk
         triggers = desk.running.triggers() if desk is not None else []
-        if desk is None or len(triggers) < 2:
+        if desk is None or len(triggers) < 2 or desk.playback.is_live or desk.playback.is_looking:
             self.actions_["run"].trigger()
             return
         menu = QMenu(self)
@@ -439,12 +502,28 @@ class EditorWindow(QMainWindow):
             self.panes.toolbar.show_sample(sample_title(self.desk.running.sample(self.desk.running.trigger())))
             self._enable()
 
-    def _status_changed(self, _: str) -> None:
+    def _mute(self) -> None:
+        if self.desk is not None:
+            self.desk.workspace.set_muted(not self.desk.workspace.muted)
+
+    def _stop_on_errors(self) -> None:
+        if self.desk is not None:
+            self.desk.workspace.set_errors_stop(not self.desk.workspace.errors_stop)
+
+    def _breakpoints_changed(self) -> None:
+        if self.desk is not None:
+            workspace, flow = self.desk.workspace, self.desk.document.flow
+            self.status.show_breakpoints(len(workspace.stops(flow.steps)), muted=workspace.muted)
+            self._enable()
+
+    def _status_changed(self, _: str = "") -> None:
         desk = self.desk
         if desk is None:
             return
         playback = desk.playback
-        self.panes.toolbar.show_status(playback.status)
+        self.panes.toolbar.show_status(playback.status, stands=playback.paused is not None)
+        self.panes.moment.show_moment(playback, desk.document.flow)
+        self.panes.place_capture()
         words, tone, icon = about.run_sentence(playback, desk.document.flow)
         self.status.say(words, tone, icon)
         self._enable()
@@ -477,10 +556,32 @@ class EditorWindow(QMainWindow):
         desk = self.desk if self.pages.currentWidget() is self.panes else None
         stack = desk.document.undo_stack if desk is not None else None
         live = desk is not None and desk.playback.is_live
+        stands = desk is not None and desk.playback.paused is not None
+        looking = desk is not None and desk.playback.is_looking
+        chosen = desk is not None and desk.workspace.current_step is not None
+        visited = desk is not None and bool(desk.playback.visits)
         possible = {
             "undo": stack is not None and stack.canUndo(),
             "redo": stack is not None and stack.canRedo(),
-            "run": desk is not None and not live,
+            "run": desk is not None and desk.playback.status != "starting",
+            "run_free": desk is not None and (not live or stands),
+            "pause": live and not stands,
+            "back": visited,
+            "on": looking,
+            "over": stands,
+            "into": stands,
+            "out": stands,
+            "until": chosen and (not live or stands),
+            "run_from": chosen and not live,
+            "run_step": chosen and not live,
+            "to_now": looking,
+            "fork": looking,
+            "retry": chosen and visited and (not live or stands),
+            "breakpoint": chosen,
+            "condition": chosen,
+            "mute": desk is not None,
+            "errors_stop": desk is not None,
+            "ledger": desk is not None,
             "restart": desk is not None and desk.playback.status != "idle",
             "stop": live,
             "capture": desk is not None and not live,
@@ -490,19 +591,23 @@ class EditorWindow(QMainWindow):
         }
         for name in ("save", "save_as", "export", "close_tab", "find", "edit_sample", "palette", "data", "inspector"):
             possible[name] = desk is not None
-        for name in ("frame_all", "problems", "log", "reset_layout"):
+        for name in ("frame_all", "problems", "log", "reset_layout", "outline"):
             possible[name] = desk is not None
         for name, can in possible.items():
             self.actions_[name].setEnabled(can)
         undo, redo = self.actions_["undo"], self.actions_["redo"]
         undo.setText(f"Undo {stack.undoText()}" if stack is not None and stack.canUndo() else "Undo")
         redo.setText(f"Redo {stack.redoText()}" if stack is not None and stack.canRedo() else "Redo")
+        self.actions_["mute"].setChecked(desk is not None and desk.workspace.muted)
+        self.actions_["errors_stop"].setChecked(desk is not None and desk.workspace.errors_stop)
         self.actions_["palette"].setChecked(self.panes.shows(self.panes.palette_pane))
+        self.actions_["outline"].setChecked(self.panes.outlined)
         self.actions_["data"].setChecked(self.panes.shows(self.panes.data_pane))
         self.actions_["inspector"].setChecked(self.panes.shows(self.panes.inspector_pane))
 
     def _selection_changed(self) -> None:
         self._sample_changed()
+        self._enable()
         self.panes.follow_selection()
 
     def _restore_geometry(self) -> None:
@@ -514,6 +619,7 @@ class EditorWindow(QMainWindow):
 
     def _keep_preferences(self) -> None:
         self.panes.keep_sizes()
+        self._preferences.set("outline", self._outlined or None)
         frame = self.geometry()
         if not (self.isMaximized() or self.isFullScreen()):
             self._preferences.set("window", [frame.x(), frame.y(), frame.width(), frame.height()])
@@ -554,9 +660,13 @@ class EditorWindow(QMainWindow):
             self.panes.place()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self.desk is not None and self.desk.running.addresses:
-            self.desk.running.unlisten()
-            return
+        if event.key() == Qt.Key.Key_Escape and self.desk is not None:
+            if self.desk.running.addresses:
+                self.desk.running.unlisten()
+                return
+            if self.desk.playback.is_looking:
+                self.desk.running.to_now()
+                return
         super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -148,6 +148,8 @@ class _State:
     view: View = field(default_factory=View)
     collapsed: frozenset[str] = frozenset()
     breakpoints: dict[str, dict[str, Json]] = field(default_factory=dict)
+    muted: bool = False
+    errors_stop: bool = False
     pins: dict[str, Json] = field(default_factory=dict)
     values: dict[str, Json] = field(default_factory=dict)
     sample: Sample | None = None
@@ -166,6 +168,8 @@ class Workspace(QObject):
     sample_changed = Signal()
     marks_changed = Signal(object)
     """Breakpoints or pins changed on these steps (a frozenset of ids)."""
+    breakpoints_changed = Signal()
+    """What a run shall stop at changed: a breakpoint, whether they are muted, whether any error stops."""
     folded = Signal(object)
     """These groups were folded or unfolded (a frozenset of ids)."""
     restored = Signal()
@@ -285,18 +289,53 @@ class Workspace(QObject):
             self._state.breakpoints[step] = dict(breakpoint)
         self._touch()
         self.marks_changed.emit(frozenset({step}))
+        self.breakpoints_changed.emit()
+
+    @property
+    def muted(self) -> bool:
+        """Whether no breakpoint stops a run for now."""
+        return self._state.muted
+
+    def set_muted(self, muted: bool) -> None:
+        """Lets the breakpoints rest, or be in force again."""
+        if muted != self._state.muted:
+            self._state.muted = muted
+            self._touch()
+            self.marks_changed.emit(frozenset(self._state.breakpoints))
+            self.breakpoints_changed.emit()
+
+    @property
+    def errors_stop(self) -> bool:
+        """Whether a run stops where any step fails."""
+        return self._state.errors_stop
+
+    def set_errors_stop(self, stop: bool) -> None:
+        """Says whether a run stops where any step fails."""
+        if stop != self._state.errors_stop:
+            self._state.errors_stop = stop
+            self._touch()
+            self.breakpoints_changed.emit()
+
+    def stops(self, steps: Collection[str]) -> list[dict[str, Json]]:
+        """The breakpoints of these steps as the session takes them; one that stays as it is keeps its id and its count."""
+        told: list[dict[str, Json]] = [
+            {**mark, "id": step, "step": step} for step, mark in self._state.breakpoints.items() if step in steps
+        ]
+        if self._state.errors_stop:
+            told.append({"id": "any error", "step": None, "when": "error"})
+        return told
 
     @property
     def pins(self) -> Mapping[str, Json]:
-        """Step to the output that stands in for it."""
+        """Step to what stands in for it, as the session's `run` takes pins: `{payload, port}` or `{error}`."""
         return self._state.pins
 
-    def set_pin(self, step: str, payload: Json) -> None:
+    def set_pin(self, step: str, pin: Json) -> None:
         """Pins an output to a step; ABSENT removes it."""
-        if payload is ABSENT:
+        if pin is ABSENT:
             self._state.pins.pop(step, None)
         else:
-            self._state.pins[step] = payload
+            self._state.pins[step] = pin
         self._touch()
         self.marks_changed.emit(frozenset({step}))
 
@@ -460,6 +499,8 @@ def _state_document(state: _State) -> dict[str, Json]:
         "centre": list(state.view.centre) if state.view.centre is not None else None,
         "collapsed": sorted(state.collapsed),
         "breakpoints": state.breakpoints,
+        "muted": state.muted,
+        "errors_stop": state.errors_stop,
         "pins": state.pins,
         "values": state.values,
         "sample": _small(state.sample).to_json() if state.sample is not None else None,
@@ -491,6 +532,8 @@ def _state_from(document: Mapping[str, Any]) -> _State:
         view=View(float(document["zoom"]), (float(centre[0]), float(centre[1]))) if looked else View(),
         collapsed=frozenset(str(group) for group in listed("collapsed")),
         breakpoints={step: dict(mark) for step, mark in mapping("breakpoints").items() if isinstance(mark, dict)},
+        muted=document.get("muted") is True,
+        errors_stop=document.get("errors_stop") is True,
         pins=mapping("pins"),
         values=mapping("values"),
         sample=Sample.from_json(document.get("sample")),

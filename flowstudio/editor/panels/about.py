@@ -27,10 +27,19 @@ _CANVAS_KEYS = (
     ("Arrows", "Move along the wires"),
     ("Ctrl+Arrows", "Nudge"),
     ("F2", "Rename"),
+    ("Shift+F2", "Change the id, and all that names it"),
     ("D", "Disable or enable"),
     ("N", "Note"),
     ("Ctrl+D", "Duplicate"),
     ("Delete", "Delete and join the neighbours"),
+    ("Shift+Delete", "Delete and leave a gap"),
+    ("Ctrl+G", "Group the selection"),
+    ("Ctrl+Shift+G", "Ungroup"),
+    ("G", "Fold or unfold the group"),
+    ("Ctrl+Shift+X", "Extract to a flow of its own"),
+    ("Ctrl+Shift+Arrows", "Line edges up"),
+    ("Shift+H, Shift+V", "Spread across, down"),
+    ("T", "Tidy up the selection, or all"),
     ("F", "Frame the selection"),
     ("Home", "Frame all"),
     ("Enter", "Settings of the step"),
@@ -197,7 +206,19 @@ def moment(at: float) -> str:
 
 def run_sentence(playback: Playback, flow: Flow) -> tuple[str, str, str]:
     """What the status bar says of the run on show: words, tone, icon."""
-    run = f"Run {playback.number}"
+    run = f"Run {playback.label}"
+    paused = playback.paused
+    if paused is not None:
+        stands = str(paused["step"])
+        known = playback.flow if playback.flow is not None and stands in playback.flow.steps else flow
+        title = known.title_of(stands) if stands in known.steps else stands
+        if playback.is_looking:
+            return f"Looking at step {paused['visit']}: {title}", "warn", "clock-counter-clockwise"
+        if paused.get("reason") == "effect":
+            return f"{run} asks before {title} sends", "warn", "question-fill"
+        if paused.get("when") == "error":
+            return f"Paused because {title} failed", "warn", "pause-circle-fill"
+        return f"Paused {paused.get('when', 'before')} {title}", "warn", "pause-circle-fill"
     match playback.status:
         case "succeeded":
             return f"{run} finished in {duration_text(playback.duration_ms or 0.0)}", "ok", "check-circle-fill"

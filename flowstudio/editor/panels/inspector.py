@@ -154,7 +154,7 @@ class Inspector(Pane):
             self._refreshing.start()
 
     def _refresh_previews(self) -> None:
-        if self._step_form is not None and not self._playback.is_live:
+        if self._step_form is not None and (not self._playback.is_live or self._playback.paused is not None):
             self._step_form.refresh_previews()
 
     def _show_failure(self) -> None:

@@ -16,6 +16,7 @@ from flowstudio.editor.panels.data import HEIGHT as DATA_HEIGHT
 from flowstudio.editor.panels.data import DataPanel
 from flowstudio.editor.panels.inspector import WIDTH as INSPECTOR_WIDTH
 from flowstudio.editor.panels.inspector import Inspector
+from flowstudio.editor.panels.moment import MomentBar
 from flowstudio.editor.panels.palette import Palette
 from flowstudio.editor.panels.tabs import Tabs
 from flowstudio.editor.panels.toolbar import Toolbar
@@ -29,6 +30,9 @@ NARROW: Final = 1500
 
 PALETTE_WIDTH: Final = 240
 PALETTE_WIDTH_NARROW: Final = 200
+
+OUTLINE_WIDTH: Final = 280
+"""The outline has figures beside the names: less would leave no room for both."""
 
 Focus = Callable[[], None]
 
@@ -66,8 +70,18 @@ class Panes(QWidget):
         upper.setContentsMargins(0, 0, 0, 0)
         self.columns = _splitter(Qt.Orientation.Horizontal, self.upper)
         upper.addWidget(self.columns)
-        self.palette_pane = Palette(specs, themes, self.columns)
-        self.palette_pane.setMinimumWidth(160)
+        # Palette and outline share one place: whichever is wanted stands there.
+        self.left = Pane("panel", self.columns)
+        self.left.setMinimumWidth(160)
+        left = QVBoxLayout(self.left)
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(0)
+        self.palette_pane = Palette(specs, themes, self.left)
+        left.addWidget(self.palette_pane)
+        self.outlines = QStackedWidget(self.left)
+        self.outlines.setMinimumWidth(OUTLINE_WIDTH)
+        self.outlines.hide()
+        left.addWidget(self.outlines)
         self.palette_pane.model.set_folded(preferences.texts("palette_folded"))
         self.palette_pane.folded.connect(self._keep_folded)
         self.centre = QWidget(self.columns)
@@ -80,6 +94,7 @@ class Panes(QWidget):
         self.canvases = QStackedWidget(self.centre)
         centre.addWidget(self.canvases, 1)
         self.capture = CaptureBar(themes, self.centre)
+        self.moment = MomentBar(themes, self.centre)
         # The inspector lies over the place that the splitter keeps for it, or in a narrow window over the canvas. It never
         # changes its parent: a style sheet then gives every widget in it the font back that it had at first.
         self.inspector_place = Pane("panel", self.columns)
@@ -97,7 +112,7 @@ class Panes(QWidget):
         self.pin.setChecked(self._pinned)
         self.pin.hide()
         self.pin.toggled.connect(self._pin)
-        for widget in (self.palette_pane, self.centre, self.inspector_place):
+        for widget in (self.left, self.centre, self.inspector_place):
             self.columns.addWidget(widget)
         self.columns.setStretchFactor(1, 1)
         self.data_pane = Pane("panel", self.rows)
@@ -155,8 +170,32 @@ class Panes(QWidget):
 
     def toggle_palette(self) -> None:
         """Shows or hides the palette."""
-        self.palette_pane.setVisible(not self.shows(self.palette_pane))
+        shown = self.shows(self.palette_pane)
+        self.outlines.hide()
+        self.palette_pane.show()
+        self.left.setVisible(not shown)
         self.arranged.emit()
+
+    def show_outline(self, outline: QWidget | None) -> None:
+        """Shows an outline in the palette's place; without one the palette stands there again."""
+        was = self.outlined
+        if outline is not None:
+            if not was:
+                self.keep_sizes()
+            if self.outlines.indexOf(outline) < 0:
+                self.outlines.addWidget(outline)
+            self.outlines.setCurrentWidget(outline)
+            self.left.show()
+        self.outlines.setVisible(outline is not None)
+        self.palette_pane.setVisible(outline is None)
+        if was and outline is None:
+            self.size_panes()
+        self.arranged.emit()
+
+    @property
+    def outlined(self) -> bool:
+        """Whether the outline is to be seen in the palette's place."""
+        return self.shows(self.outlines)
 
     def toggle_data(self) -> None:
         """Shows or hides the data panel."""
@@ -213,20 +252,22 @@ class Panes(QWidget):
         self.pin.raise_()
 
     def place_capture(self) -> None:
-        """Puts the bar that awaits a request over the middle of the canvas."""
-        bar = self.capture
-        if bar.isVisibleTo(self.centre):
-            size = bar.sizeHint()
-            width = min(size.width(), self.centre.width() - 32)
-            bar.setGeometry(QRect((self.centre.width() - width) // 2, 50, width, size.height()))
-            bar.raise_()
+        """Puts the bars that await a request, or a choice, over the middle of the canvas."""
+        top = 50
+        for bar in (self.moment, self.capture):
+            if bar.isVisibleTo(self.centre):
+                size = bar.sizeHint()
+                width = min(size.width(), self.centre.width() - 32)
+                bar.setGeometry(QRect((self.centre.width() - width) // 2, top, width, size.height()))
+                bar.raise_()
+                top += size.height() + 8
 
     def size_panes(self) -> None:
         """Gives the panes the sizes that were kept, or the ones they come with."""
         data, palette, inspector = self._wanted_sizes()
         # Before the first layout a splitter goes by its widgets' hints; afterwards it shares out what it is given in
         # proportion, so the middle must be what is left.
-        self.palette_pane.hint = QSize(palette, 400)
+        self.left.hint = QSize(palette, 400)
         self.inspector_place.hint = QSize(inspector, 400)
         self.data_pane.hint = QSize(800, data)
         if self.isVisible():
@@ -237,13 +278,13 @@ class Panes(QWidget):
 
     def keep_sizes(self) -> None:
         """Keeps the sizes among the preferences."""
-        if not self.isVisible():
+        if not self.isVisible() or self.outlined:
             return
         sizes = self.columns.sizes()
         self._preferences.set("rows", self.rows.sizes() if self.data_pane.isVisible() else None)
-        if self.palette_pane.isVisible() and self._overlaid:
+        if self.left.isVisible() and self._overlaid:
             self._preferences.set("columns_narrow", sizes[:2])
-        elif self.palette_pane.isVisible() and self.inspector_pane.isVisible():
+        elif self.left.isVisible() and self.inspector_pane.isVisible():
             self._preferences.set("columns", sizes)
 
     def reset(self) -> None:
@@ -251,7 +292,8 @@ class Panes(QWidget):
         for name in ("columns", "columns_narrow", "rows"):
             self._preferences.set(name, None)
         self.pin.setChecked(False)
-        self.palette_pane.show()
+        self.show_outline(None)
+        self.left.show()
         self.data_pane.show()
         self._folded = False
         self.size_panes()
@@ -268,6 +310,9 @@ class Panes(QWidget):
         order: list[tuple[QWidget, Focus]] = [(self.toolbar, into(run))]
         if self.shows(self.palette_pane):
             order.append((self.palette_pane, into(self.palette_pane.field)))
+        outline = self.outlines.currentWidget()
+        if outline is not None and self.shows(self.outlines):
+            order.append((self.outlines, into(outline)))
         order.append((self.tabs, into(self.tabs.bar)))
         if self.canvas is not None:
             order.append((self.canvases, into(self.canvas)))

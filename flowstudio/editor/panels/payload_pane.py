@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from flowstudio.editor.panels.controls import PaneHeader, Segments, chip, rule, set_chip
@@ -52,9 +52,14 @@ class PayloadViews(QStackedWidget):
 
     said = Signal(str)
     """Something to tell in the status bar."""
+    edited = Signal(object, object)
+    """Another value shall lie at this path."""
+    edit_asked = Signal(object)
+    """What lies at this path shall be edited as JSON."""
 
     def __init__(self, source: PayloadSource, themes: Themes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._editable = False
         self._source = source
         self._themes = themes
         self._ref: dict[str, Any] | None = None
@@ -79,6 +84,29 @@ class PayloadViews(QStackedWidget):
         elif isinstance(made, PayloadTable):
             made.table.origin = self._origin
 
+    def set_editable(self, editable: bool) -> None:
+        """Says whether F2 changes the payload on show."""
+        self._editable = editable
+        for made in self._made.values():
+            if isinstance(made, PayloadTree):
+                made.editable = editable
+
+    def edit(self) -> None:
+        """Edits the current value of the tree; elsewhere the whole payload as JSON."""
+        current = self._current()
+        if not self._editable or self._ref is None:
+            return
+        if isinstance(current, PayloadTree):
+            current.edit_current()
+        else:
+            self.edit_asked.emit(())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_F2 and self._editable:
+            self.edit()
+            return
+        super().keyPressEvent(event)
+
     def show_payload(self, ref: dict[str, Any] | None) -> None:
         """Shows the payload that a REF stands for."""
         self._ref = ref
@@ -97,6 +125,9 @@ class PayloadViews(QStackedWidget):
             if self._view == "tree":
                 made = PayloadTree(self._source, self._themes, self)
                 made.tree.failed.connect(self.said)
+                made.editable = self._editable
+                made.edited.connect(self.edited)
+                made.edit_asked.connect(self.edit_asked)
             elif self._view == "table":
                 made = PayloadTable(self._source, self._themes, self)
                 made.table.failed.connect(self.said)

@@ -18,20 +18,24 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtGui import QFocusEvent, QFont, QFontMetrics, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QLineEdit,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
+    QToolTip,
     QTreeView,
     QWidget,
 )
 
 from flowstudio.editor.panels.payload_source import Page, PayloadSource
 from flowstudio.editor.picked import MIME, Picked, Side
-from flowstudio.editor.theme import Theme, Themes
+from flowstudio.editor.theme import Theme, Themes, set_look
+from flowstudio.errors import FileError
+from flowstudio.flow.jsonvalue import decode
 
 FOLD: Final = 200
 """A list longer than this is shown in ranges of at most so many entries each."""
@@ -359,6 +363,58 @@ class TreeDelegate(QStyledItemDelegate):
         return self._fonts
 
 
+class ValueEditor(QLineEdit):
+    """One value as JSON, in its line of the tree: Enter takes it over once it is JSON, Esc leaves it as it was."""
+
+    entered = Signal(object)
+    closed = Signal()
+
+    def __init__(self, text: str, themes: Themes, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setProperty("compact", True)
+        self.setAccessibleName("Value as JSON")
+        self.setFont(themes.current.font("mono", 12))
+        self.selectAll()
+        self.textEdited.connect(lambda _: self._say(""))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            try:
+                value = decode(self.text().encode("utf-8", "surrogatepass"), None)
+            except FileError as error:
+                self._say(
+                    f"This is not JSON, so it was not taken over: {error.problems[0].what}. Texts stand in quotes."
+                )
+                return
+            self._close()
+            self.entered.emit(value)
+        elif event.key() == Qt.Key.Key_Escape:
+            self._close()
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        if event.reason() != Qt.FocusReason.ActiveWindowFocusReason and self.isVisible():
+            self._close()
+
+    def close_unread(self) -> None:
+        """What is edited is no longer on show."""
+        if self.isVisible():
+            self._close()
+
+    def _say(self, fault: str) -> None:
+        set_look(self, invalid=bool(fault))
+        self.setToolTip(fault)
+        if fault:
+            QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), fault, self)
+
+    def _close(self) -> None:
+        self.hide()
+        self.closed.emit()
+        self.deleteLater()
+
+
 class PayloadTree(QTreeView):
     """The tree itself, its first level unfolded as far as it is short."""
 
@@ -366,9 +422,17 @@ class PayloadTree(QTreeView):
     """The full value at this path is wanted."""
     copied = Signal(str, object)
     """`value`, `path` or `expression` of this path is wanted on the clipboard."""
+    edited = Signal(object, object)
+    """Another value shall lie at this path."""
+    edit_asked = Signal(object)
+    """What lies at this path shall be edited as JSON: it is no short value."""
 
     def __init__(self, source: PayloadSource, themes: Themes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.editable = False
+        """Whether F2 changes values."""
+        self._themes = themes
+        self._editor: ValueEditor | None = None
         self.tree = PayloadTreeModel(source, self)
         self.tree.rowsInserted.connect(self._arrived)
         self.setModel(self.tree)
@@ -396,6 +460,8 @@ class PayloadTree(QTreeView):
         if ref is not None and self.tree.payload == ref["hash"]:
             return
         self._unfolding = 60
+        if self._editor is not None:
+            self._editor.close_unread()
         self.tree.show(ref)
         for row in range(self.tree.rowCount()):
             self._maybe_unfold(self.tree.index(row, 0))
@@ -417,10 +483,37 @@ class PayloadTree(QTreeView):
                 else:
                     self.copied.emit("value", path)
                 return
+            if event.key() == Qt.Key.Key_F2 and self.editable:
+                self.edit_current()
+                return
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and index.data(Role.TYPE) == "string":
                 self.value_asked.emit(path)
                 return
         super().keyPressEvent(event)
+
+    def edit_current(self) -> None:
+        """Edits the value of the current line in place; an object, a list or a long text as JSON in a sheet."""
+        index = self.currentIndex()
+        if not index.isValid() or index.data(Role.TYPE) == "range":
+            self.edit_asked.emit(())
+            return
+        path = index.data(Role.PATH)
+        shown = index.siblingAtColumn(1)
+        text = str(shown.data(Qt.ItemDataRole.DisplayRole) or "")
+        if index.data(Role.TYPE) in ("object", "array") or len(text) > LONGEST_SHOWN:
+            self.edit_asked.emit(path)
+            return
+        self.scrollTo(index)
+        self._editor = ValueEditor(text, self._themes, self.viewport())
+        self._editor.setGeometry(self.visualRect(shown).adjusted(0, 0, -2, 0))
+        self._editor.entered.connect(lambda value: self.edited.emit(path, value))
+        self._editor.closed.connect(self._edited_enough)
+        self._editor.show()
+        self._editor.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _edited_enough(self) -> None:
+        self._editor = None
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)

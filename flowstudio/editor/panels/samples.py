@@ -85,19 +85,28 @@ def sample_menu(
 class SampleSheet(QDialog):
     """A payload typed or pasted as JSON; it can be used only while it is JSON."""
 
-    def __init__(self, title: str, payload: Any, themes: Themes, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        payload: Any,
+        themes: Themes,
+        parent: QWidget | None = None,
+        *,
+        heading: str = "Edit sample as JSON",
+        hint: str = "",
+    ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Edit sample as JSON")
+        self.setWindowTitle(heading)
         self.resize(720, 560)
         self.payload: Any = payload
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 18, 20, 16)
         layout.setSpacing(12)
-        heading = QLabel("Edit sample as JSON", self)
-        heading.setProperty("type", "title")
-        hint = QLabel(f"Run starts with this payload. It began as “{title}”, which stays as it is.", self)
-        hint.setProperty("type", "hint")
-        hint.setWordWrap(True)
+        head = QLabel(heading, self)
+        head.setProperty("type", "title")
+        told = QLabel(hint or f"Run starts with this payload. It began as “{title}”, which stays as it is.", self)
+        told.setProperty("type", "hint")
+        told.setWordWrap(True)
         self.text = QPlainTextEdit(self)
         self.text.setAccessibleName("Payload as JSON")
         self.text.setFont(themes.current.font("mono", 12.5))
@@ -118,8 +127,8 @@ class SampleSheet(QDialog):
         buttons.addWidget(self.fault, 1)
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.use)
-        layout.addWidget(heading)
-        layout.addWidget(hint)
+        layout.addWidget(head)
+        layout.addWidget(told)
         layout.addWidget(self.text, 1)
         layout.addLayout(buttons)
         self._timer = QTimer(self, singleShot=True, interval=250)

@@ -26,6 +26,12 @@ class Sides(QWidget):
     """Input on the left, output (or why there is none) on the right."""
 
     said = Signal(str)
+    edited = Signal(object, object)
+    """What waits shall have another value at this path (a tuple)."""
+    edit_asked = Signal(object)
+    """What lies at this path of what waits shall be edited as JSON."""
+    retry_asked = Signal()
+    """The step on show shall be tried again, in a fork."""
 
     def __init__(
         self, source: PayloadSource, playback: Playback, themes: Themes, parent: QWidget | None = None
@@ -66,6 +72,22 @@ class Sides(QWidget):
         column = self.output.layout()
         if isinstance(column, QVBoxLayout):
             column.addWidget(self.log)
+        self.mark = chip("", "warn", self)
+        self.mark.hide()
+        self.input.header.left.addWidget(self.mark)
+        self.pencil = IconButton(themes, "pencil-simple", "Edit what waits", key="F2", size=14)
+        self.pencil.hide()
+        self.pencil.clicked.connect(self.edit)
+        self.input.header.right.addWidget(self.pencil)
+        self.since = text_label(kind="hint", tone="muted")
+        self.output.header.add_extra(self.since)
+        self.sent = chip("", "neutral", self)
+        self.sent.hide()
+        self.output.header.left.addWidget(self.sent)
+        self.input.views.edited.connect(self.edited)
+        self.input.views.edit_asked.connect(self.edit_asked)
+        self.failure.retry.clicked.connect(self.retry_asked)
+        self.failure.retry.show()
         self.split.addWidget(self.input)
         self.split.addWidget(self.output)
         self.split.setSizes([500, 740])
@@ -80,6 +102,11 @@ class Sides(QWidget):
     def show_visit(self, title: str, visit: Mapping[str, Any]) -> None:
         """Shows one visit."""
         self._visit = visit
+        self._set_editable(False)
+        self.since.setText("")
+        self._set_mark("edited input" if visit.get("edited") else "")
+        replayed = any(effect.get("replayed") for effect in visit.get("effects") or ())
+        self._set_sent("Already sent" if replayed else "", "Nothing was sent again: the recorded answer stands in")
         self.of.setText(title)
         self.input.header.fit()
         self.log.show_visit(visit["visit"])
@@ -98,6 +125,10 @@ class Sides(QWidget):
     def show_unvisited(self, title: str, *, live: bool) -> None:
         """Says that no message came to the step."""
         self._visit = {}
+        self._set_editable(False)
+        self._set_mark("")
+        self._set_sent("")
+        self.since.setText("")
         self.of.setText(title)
         self.picker.hide()
         self.log.show_visit(None)
@@ -107,6 +138,57 @@ class Sides(QWidget):
         self.output.header.title.setText("Output")
         self.output.show_nothing("")
 
+    def show_waiting(
+        self,
+        title: str,
+        payload: Mapping[str, Any],
+        count: int,
+        *,
+        before: Mapping[str, Any] | None = None,
+        since: str = "",
+        editable: bool = False,
+        edited: bool = False,
+    ) -> None:
+        """Shows what waits before a step, and what has changed in it `since` a step put out `before`."""
+        self._visit = {"status": "waiting", "input": before, "output": payload, "waits": True}
+        self.of.setText(title)
+        self.picker.hide()
+        self.log.show_visit(None)
+        self.input.views.set_origin(None, "input")
+        self._set_mark("edited input" if edited else f"{count:,} wait" if count > 1 else "")
+        self._set_sent("")
+        self._set_editable(editable)
+        self.since.setText(f"since {since}" if since else "")
+        self.input.show_payload(dict(payload))
+        self.output.segments.set_shown(["changes"])
+        self.show_output_view("changes")
+
+    def show_question(self, title: str, visit: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        """Shows a visit that asks before it sends, with what it would send."""
+        self.show_visit(title, {**visit, "effects": [{"request": request}]})
+        self.show_output_view("request")
+        self.output.header.title.setText("Would send")
+        self.output.header.fit()
+
+    def edit(self) -> None:
+        """Begins to edit what waits."""
+        self.input.views.edit()
+
+    def _set_editable(self, editable: bool) -> None:
+        self.input.views.set_editable(editable)
+        self.pencil.setVisible(editable)
+        self.input.header.fit()
+
+    def _set_mark(self, words: str) -> None:
+        self.mark.setText(words)
+        self.mark.setVisible(bool(words))
+        self.input.header.fit()
+
+    def _set_sent(self, words: str, tip: str = "") -> None:
+        self.sent.setText(words)
+        self.sent.setToolTip(tip)
+        self.sent.setVisible(bool(words))
+
     def show_output_view(self, view: str) -> None:
         """Shows the output that way."""
         self.output.segments.choose(view)
@@ -114,6 +196,7 @@ class Sides(QWidget):
         self._hide_tally()
         title = {"error": "Error", "request": "Request", "response": "Response", "changes": "Changes"}
         self.output.header.title.setText(title.get(view, "Output"))
+        self.since.setVisible(view == "changes" and bool(self.since.text()))
         if view == "error":
             self._show_error(visit)
         elif view == "changes":
@@ -163,7 +246,7 @@ class Sides(QWidget):
         before, after = visit.get("input"), visit.get("output")
         self.output.extent.hide()
         if before is None or after is None:
-            self.output.show_nothing(_no_output(visit))
+            self.output.show_nothing("Nothing came before it" if visit.get("waits") else _no_output(visit))
             return
         if max(before["bytes"], after["bytes"]) > WHOLE_BYTES:
             size = bytes_text(max(before["bytes"], after["bytes"]))
@@ -198,7 +281,8 @@ class Sides(QWidget):
         self.next.setVisible(some)
         self.output.header.fit()
         if not some:
-            self.output.show_nothing("Nothing changed: the output is the input")
+            waits = self._visit.get("waits")
+            self.output.show_nothing("Nothing has changed" if waits else "Nothing changed: the output is the input")
 
     def _hide_tally(self) -> None:
         for widget in (*self.tally, self.previous, self.next):

@@ -25,6 +25,7 @@ class StatusBar(Pane):
     """One line. What is said in it is also told to screen readers."""
 
     problems_asked = Signal()
+    mute_asked = Signal()
     engine_asked = Signal()
 
     def __init__(self, themes: Themes, parent: QWidget | None = None) -> None:
@@ -36,14 +37,17 @@ class StatusBar(Pane):
         layout.setSpacing(18)
         self.message = StatusItem(themes, self)
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.breakpoints = StatusItem(themes, self)
         self.problems = StatusItem(themes, self)
         self.engine = StatusItem(themes, self)
         self.file = StatusItem(themes, self)
         layout.addWidget(self.message, 1)
-        for item in (self.problems, self.engine, self.file):
+        for item in (self.breakpoints, self.problems, self.engine, self.file):
             layout.addWidget(item)
         self.problems.clicked.connect(self.problems_asked)
         self.engine.clicked.connect(self.engine_asked)
+        self.breakpoints.clicked.connect(self.mute_asked)
+        self.breakpoints.hide()
         self.problems.hide()
         self._resting = ("", "muted", "")
         self._passing = QTimer(self, singleShot=True, interval=6000)
@@ -68,6 +72,15 @@ class StatusBar(Pane):
         text, tone, icon = _ENGINE[state]
         self.engine.show_text(text, tone, icon)
         self.engine.set_clickable(state == "broken", "Restart the engine process")
+
+    def show_breakpoints(self, count: int, *, muted: bool) -> None:
+        """How many breakpoints are set, and whether they stop anything."""
+        self.breakpoints.setVisible(count > 0)
+        if count:
+            words = f"{count} breakpoint" if count == 1 else f"{count} breakpoints"
+            words += ", muted" if muted else ""
+            self.breakpoints.show_text(words, "muted", "record" if muted else "record-fill")
+            self.breakpoints.set_clickable(True, f"{'Unmute' if muted else 'Mute'} the breakpoints (Ctrl+Shift+F9)")
 
     def show_problems(self, errors: int, warnings: int) -> None:
         """How many problems the flow has."""

@@ -1,7 +1,8 @@
-"""The timeline of the run on show: one row for each step, its visits as bars on a common scale."""
+"""The timeline of the run on show: one row for each step, its visits as bars on a common scale, a playhead over them."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from enum import IntEnum
 from typing import Any, Final
 
@@ -11,13 +12,15 @@ from PySide6.QtCore import (
     QObject,
     QPersistentModelIndex,
     QPoint,
+    QPointF,
     QRect,
     QRectF,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -38,6 +41,9 @@ SCALE_HEIGHT: Final = 26
 _NAMES: Final = 0.34
 """The share of the width that the steps' names have."""
 _FIGURES: Final = 84
+_MOST_AT_ONCE: Final = 200
+"""From so many rows on, new ones are put in place a few times a second: Qt lays all of them out each time."""
+_RENEW_MS: Final = 400
 _MOST_BARS: Final = 400
 """Visits of a step beyond this many are drawn as one bar from the first to the last."""
 
@@ -95,13 +101,17 @@ class TimelineModel(QAbstractListModel):
         self._steps: list[str] = []
         self.begin = 0.0
         self.span_ms = 1.0
+        self._later = QTimer(self, singleShot=True, interval=_RENEW_MS)
+        self._later.timeout.connect(self.renew)
         playback.reset.connect(self.renew)
         playback.changed.connect(self._changed)
         playback.status_changed.connect(self._changed)
+        playback.stood.connect(self._changed)
         self.renew()
 
     def renew(self) -> None:
         """Takes the steps anew."""
+        self._later.stop()
         self.beginResetModel()
         self._steps = self._playback.steps()
         self._measure()
@@ -131,25 +141,49 @@ class TimelineModel(QAbstractListModel):
         return None
 
     def bars(self, step: str) -> list[tuple[float, float, str]]:
-        """The visits of a step as (start, length, status), in milliseconds from the run's begin."""
-        places = self._playback.visits_of(step)
+        """The visits of a step as (start, length, status), in milliseconds from the run's begin; `later` is the status of
+        one that began behind the moment on show."""
+        recorded, shown = self._playback.course.visits, self._playback.visits
+        places = self._playback.course.visits_of(step)
         if len(places) > _MOST_BARS:
-            first, last = (self._playback.visits[place] for place in (places[0], places[-1]))
+            first, last = (recorded[place] for place in (places[0], places[-1]))
             if first.get("started_at") is None or last.get("started_at") is None:
                 return []
             start = self._since(first)
             end = max(self._since(visit) + self._length(visit) for visit in (first, last))
             failed = self._playback.state_of(step).failed > 0
             return [(start, end - start, "failed" if failed else "succeeded")]
-        visits = (self._playback.visits[place] for place in places)
         return [
-            (self._since(visit), self._length(visit), visit["status"])
-            for visit in visits
-            if visit.get("started_at") is not None
+            (
+                self._since(recorded[place]),
+                self._length(recorded[place]),
+                shown[place]["status"] if place < len(shown) else "later",
+            )
+            for place in places
+            if recorded[place].get("started_at") is not None
         ]
 
+    @property
+    def playhead(self) -> float | None:
+        """Where the moment on show lies, in milliseconds from the run's begin; None while the run moves."""
+        playback = self._playback
+        if not playback.course.visits or (playback.is_live and playback.paused is None):
+            return None
+        paused = playback.paused
+        visit = playback.course.visit(int(paused["visit"])) if paused is not None and playback.is_looking else None
+        if paused is None or visit is None or visit.get("started_at") is None:
+            return self.span_ms if playback.ended_at is None else (playback.ended_at - self.begin) * 1000
+        return self._since(visit) + (self._length(visit) if paused.get("when") != "before" else 0.0)
+
+    def visit_after(self, ms: float) -> int | None:
+        """The visit that begins first behind a moment of the scale; None when none does, so that it is now."""
+        visits = self._playback.course.visits
+        starts = [self._since(visit) for visit in visits]
+        place = bisect_right(starts, ms) if ms > 0 else 0
+        return int(visits[place]["visit"]) if place < len(visits) else None
+
     def _since(self, visit: dict[str, Any]) -> float:
-        return (float(visit["started_at"]) - self.begin) * 1000
+        return (float(visit.get("shown_at", visit.get("started_at") or 0.0)) - self.begin) * 1000
 
     def _length(self, visit: dict[str, Any]) -> float:
         if visit["status"] == "running":
@@ -160,11 +194,14 @@ class TimelineModel(QAbstractListModel):
         flow = self._document.flow if step in self._document.flow.steps else self._playback.flow
         return flow.title_of(step) if flow is not None and step in flow.steps else step
 
-    def _changed(self, _: object) -> None:
+    def _changed(self, _: object = None) -> None:
         steps = self._playback.steps()
         self._measure()
         if steps != self._steps:
-            self.renew()
+            if len(steps) <= _MOST_AT_ONCE:
+                self.renew()
+            elif not self._later.isActive():
+                self._later.start()
         elif self._steps:
             self.dataChanged.emit(self.index(0), self.index(len(self._steps) - 1), [])
 
@@ -174,7 +211,8 @@ class TimelineModel(QAbstractListModel):
             self.begin, self.span_ms = 0.0, 1.0
             return
         self.begin = playback.begun_at
-        self.span_ms = max(1.0, playback.duration_ms or 0.0, (playback.ended_at - playback.begun_at) * 1000)
+        took = 0.0 if playback.record.has_stood or playback.record.stood else playback.duration_ms or 0.0
+        self.span_ms = max(1.0, took, (playback.ended_at - playback.begun_at) * 1000)
 
 
 def figures(state: StepState) -> str:
@@ -201,6 +239,10 @@ class Scale:
     def x(self, ms: float) -> float:
         """The place of a moment."""
         return self.left + 2 + (self.right - self.left - 12) * ms / self.span_ms
+
+    def ms(self, x: float) -> float:
+        """The moment at a place."""
+        return (x - self.left - 2) * self.span_ms / (self.right - self.left - 12)
 
     def ticks(self) -> list[float]:
         """The moments that have a line."""
@@ -264,6 +306,12 @@ class TimelineDelegate(QStyledItemDelegate):
         for start, length, status in self._model.bars(step):
             left = scale.x(start)
             bar = QRectF(left, middle - 4.5, max(4.0, scale.x(start + length) - left), 9)
+            if status == "later":
+                painter.setPen(QPen(theme.color("text3"), 1))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(bar.adjusted(0.5, 0.5, -0.5, -0.5), 2.5, 2.5)
+                painter.setPen(Qt.PenStyle.NoPen)
+                continue
             painter.setBrush(theme.state(status if status in ("failed", "running", "paused") else "succeeded"))
             painter.drawRoundedRect(bar, 2.5, 2.5)
             if status == "failed":
@@ -278,13 +326,17 @@ class TimelineDelegate(QStyledItemDelegate):
 
 
 class TimelineScale(QWidget):
-    """The line over the rows that names the ticks."""
+    """The line over the rows that names the ticks, with the handle of the playhead; a drag moves it."""
+
+    dragged = Signal(float)
+    """The playhead shall stand at this moment (milliseconds)."""
 
     def __init__(self, model: TimelineModel, themes: Themes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._model = model
         self._themes = themes
         self.setFixedHeight(SCALE_HEIGHT)
+        self.setToolTip("Drag to look at an earlier moment (Alt+Up, Alt+Down)")
         model.dataChanged.connect(self._renew)
         model.modelReset.connect(self._renew)
         themes.changed.connect(self._renew)
@@ -307,15 +359,91 @@ class TimelineScale(QWidget):
                 painter.setPen(QPen(theme.color("text3")))
                 painter.drawText(QRect(x + 5, 0, width + 4, self.height()), Qt.AlignmentFlag.AlignVCenter, label)
                 last = x + 5 + width + 8
+        playhead = self._model.playhead
+        if playhead is not None:
+            x = round(scale.x(playhead))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color("warnLine"))
+            bottom = self.height()
+            painter.drawPolygon(
+                QPolygonF([QPointF(x - 5, bottom - 9), QPointF(x + 5, bottom - 9), QPointF(x, bottom - 2)])
+            )
+            painter.fillRect(QRect(x, bottom - 4, 1, 4), theme.color("warnLine"))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._drag(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._drag(event)
+
+    def _drag(self, event: QMouseEvent) -> None:
+        if self._model.playhead is not None:
+            self.dragged.emit(Scale(self.width(), self._model.span_ms).ms(event.position().x()))
 
     def _renew(self) -> None:
         self.update()
 
 
+class TimelineRows(QListView):
+    """The rows, with the playhead over them; it can be taken anywhere along its line."""
+
+    dragged = Signal(float)
+    """The playhead shall stand at this moment (milliseconds)."""
+
+    def __init__(self, model: TimelineModel, themes: Themes, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model, self._themes = model, themes
+        self._dragging = False
+        self.setModel(model)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        x = self._line()
+        if x is not None:
+            painter = QPainter(self.viewport())
+            painter.fillRect(QRect(x, 0, 1, self.viewport().height()), self._themes.current.color("warnLine"))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._is_on_line(event):
+            self._dragging = True
+            return
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._dragging:
+            scale = Scale(self.viewport().width(), self._model.span_ms)
+            self.dragged.emit(scale.ms(event.position().x()))
+            return
+        on_line = self._is_on_line(event)
+        self.viewport().setCursor(Qt.CursorShape.SizeHorCursor if on_line else Qt.CursorShape.ArrowCursor)
+        super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._dragging:
+            self._dragging = False
+            return
+        super().mouseReleaseEvent(event)
+
+    def _line(self) -> int | None:
+        playhead = self._model.playhead
+        if playhead is None or not self._model.rowCount():
+            return None
+        return round(Scale(self.viewport().width(), self._model.span_ms).x(playhead))
+
+    def _is_on_line(self, event: QMouseEvent) -> bool:
+        x = self._line()
+        return x is not None and abs(event.position().x() - x) <= 3
+
+
 class Timeline(QWidget):
-    """Scale and rows; choosing a row chooses the step."""
+    """Scale and rows; choosing a row chooses the step, a click on it shows the moment behind the step too."""
 
     step_chosen = Signal(str)
+    step_clicked = Signal(str)
+    moment_asked = Signal(object)
+    """The moment before this visit shall be shown; None: now."""
 
     def __init__(self, playback: Playback, document: Document, themes: Themes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -323,8 +451,7 @@ class Timeline(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         self.model = TimelineModel(playback, document, self)
-        self.rows = QListView(self)
-        self.rows.setModel(self.model)
+        self.rows = TimelineRows(self.model, themes, self)
         self.rows.setItemDelegate(TimelineDelegate(self.model, themes, self.rows))
         self.rows.setMouseTracking(True)
         self.rows.setUniformItemSizes(True)
@@ -332,10 +459,16 @@ class Timeline(QWidget):
         self.rows.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.rows.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.rows.setAccessibleName("Timeline")
-        layout.addWidget(TimelineScale(self.model, themes, self))
+        self.scale = TimelineScale(self.model, themes, self)
+        layout.addWidget(self.scale)
         layout.addWidget(self.rows, 1)
         self._step: str | None = None
         self._following = False
+        self._asked: int | None = 0
+        for part in (self.scale, self.rows):
+            part.dragged.connect(self._drag)
+        self.rows.clicked.connect(lambda index: self.step_clicked.emit(index.data(Role.STEP)))
+        self.model.dataChanged.connect(lambda *_: self.rows.viewport().update())
         self.model.modelReset.connect(self._mark)
         self.rows.selectionModel().currentChanged.connect(self._chosen)
 
@@ -343,6 +476,16 @@ class Timeline(QWidget):
         """Marks the row of a step."""
         self._step = step
         self._mark()
+
+    def _drag(self, ms: float) -> None:
+        visit = self.model.visit_after(ms)
+        if visit != self._asked:
+            self._asked = visit
+            self.moment_asked.emit(visit)
+
+    def playhead_moved(self) -> None:
+        """Another moment is on show: the next drag begins there."""
+        self._asked = 0
 
     def _mark(self) -> None:
         self._following = True

@@ -17,7 +17,22 @@ HEIGHT = 52
 RUN_WIDTH = 104
 
 _BEGINS_A_GROUP = frozenset(
-    {"save", "export", "close_tab", "quit", "find", "capture", "restart_engine", "frame_all", "problems", "theme"}
+    {
+        "save",
+        "export",
+        "close_tab",
+        "quit",
+        "find",
+        "back",
+        "until",
+        "restart",
+        "breakpoint",
+        "capture",
+        "restart_engine",
+        "frame_all",
+        "problems",
+        "theme",
+    }
 )
 """The commands before which the menu has a line."""
 
@@ -36,7 +51,6 @@ class Toolbar(Pane):
         super().__init__("panel", parent)
         self.setFixedHeight(HEIGHT)
         self._actions, self._themes = actions, themes
-        self._live = False
         column = QHBoxLayout(self)
         column.setContentsMargins(8, 0, 14, 0)
         column.setSpacing(0)
@@ -60,6 +74,15 @@ class Toolbar(Pane):
         self.run = TextButton(themes, "Run", icon="play-fill", kind="run", color="accentText")
         self.run.setFixedSize(RUN_WIDTH, 32)
         self.run.clicked.connect(lambda: self.run_asked.emit(self.run))
+        self.steps = [
+            self._button(icon, command)
+            for icon, command in (
+                ("step-back", "back"),
+                ("step-over", "over"),
+                ("step-into", "into"),
+                ("step-out", "out"),
+            )
+        ]
         self.restart = self._button("arrow-counter-clockwise", "restart")
         self.stop = self._button("stop-fill", "stop")
         self.sample = TextButton(themes, "No sample", icon="flask")
@@ -69,6 +92,8 @@ class Toolbar(Pane):
         self.sample.clicked.connect(lambda: self.sample_asked.emit(self.sample))
         middle.addWidget(self.run)
         middle.addSpacing(4)
+        for step in self.steps:
+            middle.addWidget(step)
         middle.addWidget(self.restart)
         middle.addWidget(self.stop)
         middle.addSpacing(8)
@@ -95,14 +120,25 @@ class Toolbar(Pane):
         actions["export"].enabledChanged.connect(self.export.setEnabled)
         self.show_status("idle")
 
-    def show_status(self, status: RunStatus) -> None:
-        """Fits the run controls to the state of the run."""
-        self._live = status in ("starting", "running", "paused")
-        self.run.setText("Running" if self._live else "Run")
-        self.run.set_icon("spinner" if self._live else "play-fill", "text3" if self._live else "accentText")
-        self.run.setEnabled(not self._live)
-        self.run.setToolTip("" if self._live else f"Run the flow on its sample ({shown_key(self._actions['run'])})")
-        self.stop.set_icon("stop-fill", "err" if self._live else "text3")
+    def show_status(self, status: RunStatus, *, stands: bool = False) -> None:
+        """Fits the run controls to the state of the run; it `stands` where it waits for a person or an earlier moment."""
+        live = status in ("starting", "running", "paused")
+        key = shown_key(self._actions["run"])
+        if stands:
+            words, icon, kind, color, tip = "Continue", "play-fill", "go-on", "warnInk", f"Go on ({key})"
+        elif live:
+            words, icon, kind, color = "Pause", "pause-fill", "", "text"
+            tip = f"Hold the run before its next step ({key})"
+        else:
+            words, icon, kind, color = "Run", "play-fill", "run", "accentText"
+            tip = f"Run the flow on its sample ({key})"
+        self.run.setText(words)
+        self.run.setAccessibleName(words)
+        self.run.set_kind(kind)
+        self.run.set_icon(icon, color)
+        self.run.setEnabled(status != "starting")
+        self.run.setToolTip(tip)
+        self.stop.set_icon("stop-fill", "err" if live else "text3")
 
     def show_sample(self, title: str) -> None:
         """Names the sample that Run starts with."""
