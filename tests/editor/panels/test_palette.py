@@ -168,6 +168,18 @@ def test_the_search_on_the_canvas_chooses_once(qtbot: QtBot, specs: list[Spec]) 
     assert closed == []
 
 
+def test_shift_and_enter_ask_for_the_settings_too(qtbot: QtBot, specs: list[Spec]) -> None:
+    search = StepSearch(specs, Themes("dark"))
+    qtbot.addWidget(search)
+    heard: list[str] = []
+    search.chosen.connect(lambda name: heard.append(f"chosen {name}"))
+    search.opened.connect(lambda name: heard.append(f"opened {name}"))
+    search.open_at(QPoint(10, 10))
+    qtbot.keyClicks(search.field, "request")
+    qtbot.keyClick(search.field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert heard == ["opened http@1"]
+
+
 def test_the_search_on_the_canvas_says_when_it_was_left(qtbot: QtBot, specs: list[Spec]) -> None:
     search = StepSearch(specs, Themes("dark"))
     qtbot.addWidget(search)
