@@ -392,7 +392,8 @@ class CanvasView(QWidget):
         port = (free or list(item.card.outputs))[0]
         bad = self._refusals(item, port)
         others = {key: card for key, card in self.projection.cards.items() if key != item.key and key not in bad}
-        allowed = [key for key, card in others.items() if card.inputs]
+        # What a folded group has put away cannot be aimed at: it would unfold under the arrows.
+        allowed = [key for key, card in others.items() if card.inputs and self.projection.steps[key].folded is None]
         if not allowed:
             self.problem.emit(f"There is no step that {item.card.title} could be wired to; add one with Tab")
             return

@@ -264,3 +264,46 @@ def test_a_flow_with_an_empty_group_is_drawn(make_world: MakeWorld) -> None:
     world.workspace.set_collapsed(["g1"], True)
     assert frame(world, "g1").count == 0
     world.view.grab()
+
+
+def test_a_wire_is_not_let_go_over_a_folded_group(inside: World) -> None:
+    inside.workspace.set_collapsed(["g1"], True)
+    asked: list[object] = []
+    inside.view.add_requested.connect(asked.append)
+    before = inside.flow
+    inside.drag(inside.port("after", "out", "out"), middle_of(inside, "g1"))
+    assert asked == []
+    assert inside.flow is before
+    assert not inside.viewer.live.isVisible()
+
+
+def test_connecting_with_the_keyboard_passes_over_what_is_put_away(inside: World) -> None:
+    inside.workspace.set_collapsed(["g1"], True)
+    inside.workspace.select(["hook"])
+    key(inside, Key.Key_C)
+    for _ in range(6):
+        key(inside, Key.Key_Right)
+    assert frame(inside, "g1").folded
+    key(inside, Key.Key_Escape)
+
+
+def test_alt_drag_copies_a_note_and_a_folded_group(make_world: MakeWorld) -> None:
+    flow = replace(orders(), groups={"g1": Group("Invoices", ("vat", "us"))})
+    world = make_world(flow)
+    start = world.at(QPointF(200, 200))
+    world.drag(start, start + QPointF(0, 96 * world.view.zoom), ALT)
+    assert world.flow.layout.notes["n2"] == (-24, 240, 432, 96)
+    assert world.workspace.selected.notes == ("n2",)
+    world.workspace.set_collapsed(["g1"], True)
+    start = middle_of(world, "g1")
+    world.drag(start, start + QPointF(0, -120 * world.view.zoom), ALT)
+    assert world.flow.groups["g2"] == Group("Invoices", ("vat-2", "us-2"))
+    assert world.flow.layout.steps["vat-2"] == (1200, -264)
+
+
+def test_a_cut_through_the_wires_of_a_folded_group_takes_them_away(inside: World) -> None:
+    inside.workspace.set_collapsed(["g1"], True)
+    x = (frame(inside, "g1").x() + inside.item("each").card_rect().right()) / 2
+    inside.drag(inside.at(QPointF(x, -80)), inside.at(QPointF(x, 140)), ALT | SHIFT)
+    assert Wire("each", "one") not in inside.flow.wires
+    assert Wire("one", "two") in inside.flow.wires
