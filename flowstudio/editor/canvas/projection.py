@@ -187,7 +187,7 @@ class Projection:
 
     def fare(self, steps: Iterable[str]) -> None:
         """Shows how these steps fared, and the wires around them."""
-        live = self._playback.is_live
+        live = self._playback.is_live or self._playback.is_looking
         known = _Known(self._playback.state_of)
         self._viewer.read_clock()
         wires: set[WireItem] = set()
@@ -200,6 +200,7 @@ class Projection:
             status = state.status
             if status == "idle" and caption is not None and caption.state == "not-configured":
                 status = "not-configured"  # type: ignore[assignment]  # only the canvas knows this one
+            item.pill = state.where
             item.fare(status, caption)
             (self.running.add if state.status == "running" else self.running.discard)(key)
             self._viewer.overview.put(item)
@@ -214,7 +215,7 @@ class Projection:
 
     def fare_wires(self) -> None:
         """The run began or ended: a wire that nothing has crossed yet may now be one that nothing crosses."""
-        live = self._playback.is_live
+        live = self._playback.is_live or self._playback.is_looking
         known = _Known(self._playback.state_of)
         for item in self.wires.values():
             self._fare_wire(item, live, known)
@@ -225,6 +226,8 @@ class Projection:
             return
         count = self._playback.count_of(wire)
         state = wire_state(count, known[wire.source], known[wire.target], live)
+        if wire in self._playback.waiting:
+            state = "paused"
         if (state, count) != (item.state, item.count):
             item.fare(state, count)
             self._viewer.overview.put_wire(item)
