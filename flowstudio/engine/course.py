@@ -74,6 +74,11 @@ class Course:
         """The moment right after a visit ended; None when it has not."""
         return self._ends.get(visit)
 
+    def failed(self, visit: int) -> bool:
+        """Whether a visit ended in a failure."""
+        end = self._ends.get(visit)
+        return end is not None and isinstance(self.events[end - 1], VisitFailed)
+
     def last_start(self, moment: int) -> int | None:
         """The moment before the visit that began last before a moment."""
         place = bisect_left(self._starts, moment)

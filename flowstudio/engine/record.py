@@ -97,12 +97,19 @@ class Redacting:
 
     def event(self, event: Event) -> Event:
         """An event as it may be shown."""
+        # Most events hold no secret, and are the same event then: making another of each costs more than all else here.
         if isinstance(event, VisitStarted):
+            shown = self.payload(event.input)
+            if shown is event.input and not event.state:
+                return event
             state = self._redactor.payload(event.state) if event.state else event.state
-            return replace(event, input=self.payload(event.input), state=state)
+            return replace(event, input=shown, state=state)
         if isinstance(event, VisitFinished):
+            shown = self.payload(event.payload)
+            if shown is event.payload and not event.meta and not event.details:
+                return event
             details = self._redactor.payload(dict(event.details)) if event.details else event.details
-            return replace(event, payload=self.payload(event.payload), meta=self.meta(event.meta), details=details)
+            return replace(event, payload=shown, meta=self.meta(event.meta), details=details)
         if isinstance(event, RunStarted):
             return replace(event, payload=self.payload(event.payload), meta=self.meta(event.meta))
         if isinstance(event, (VisitFailed, AttemptFailed)):

@@ -17,16 +17,23 @@ class Recording:
         self._before = before
         self._answers: dict[tuple[str, str, str], Any] = {}
         self._latest: dict[tuple[str, str], Any] = {}
+        self._retried: set[str] = set()
 
     def keep(self, address: str, kind: str, request: Json, answer: Any) -> None:
         """Notes what an effect was answered."""
         self._answers[address, kind, content_hash(request)] = answer
         self._latest[address, kind] = answer
 
+    def retry(self, address: str) -> None:
+        """What failed at an address is tried again: what was answered there before answers nothing by itself."""
+        self._retried.add(address)
+
     def answer(self, address: str, kind: str, request: Json) -> Any:
         """The answer to the same request at the same address; UNANSWERED when there is none."""
         found = self._answers.get((address, kind, content_hash(request)), UNANSWERED)
-        return found if found is not UNANSWERED or self._before is None else self._before.answer(address, kind, request)
+        if found is not UNANSWERED or self._before is None or address in self._retried:
+            return found
+        return self._before.answer(address, kind, request)
 
     def latest(self, address: str, kind: str) -> Any:
         """The last answer at an address, whatever was asked; UNANSWERED when there is none."""

@@ -50,11 +50,11 @@ def advance(plan: Plan, state: RunState, event: Event) -> RunState:
     if isinstance(event, RunStarted):
         return _started(plan, event)
     if isinstance(event, RunCancelled):
-        return replace(state, cancelled=True)
+        return state.but(cancelled=True)
     if isinstance(event, RunPaused):
-        return replace(state, paused=True)
+        return state.but(paused=True)
     if isinstance(event, RunFinished):
-        return replace(state, status=event.status)
+        return state.but(status=event.status)
     if isinstance(event, RunResumed):
         return _resumed(plan, state)
     if isinstance(event, SegmentFinished):
@@ -140,8 +140,8 @@ def _started(plan: Plan, event: RunStarted) -> RunState:
 
 def _visited(state: RunState, event: VisitStarted) -> RunState:
     token = state.tokens[event.token]
-    tokens = {**state.tokens, token.number: replace(token, stage="busy", visit=event.visit)}
-    return replace(state, tokens=tokens, visits=max(state.visits, event.visit))
+    tokens = {**state.tokens, token.number: token.but(stage="busy", visit=event.visit)}
+    return state.but(tokens=tokens, visits=max(state.visits, event.visit))
 
 
 def _resumed(plan: Plan, state: RunState) -> RunState:
@@ -191,7 +191,7 @@ def _finished(draft: Draft, event: VisitFinished) -> None:
             draft.go_round(step, token, way(plan, step, token), message)
         elif step.shape == "loop" and event.ports == (DONE,) and token.port != "in":
             above = draft.bags[token.bag].above or ""
-            draft.send(step, event.ports, replace(token, bag=above, base=draft.base(above, token.place)), message)
+            draft.send(step, event.ports, token.but(bag=above, base=draft.base(above, token.place)), message)
         else:
             draft.send(step, event.ports, token, message)
     elif outcome == "items":
@@ -328,7 +328,7 @@ def _returned(draft: Draft, event: CallEnded) -> None:
         message = Message(payload, left.message.meta, Lineage(step.id, payload, before.lineage), before.error)
         # Each of several goes its own way from here on, which addresses and the order of messages have to show.
         place = token.place if step.lone else (*token.place, (step.index, -2, number))
-        draft.send(step, ("out",), replace(token, place=place), message)
+        draft.send(step, ("out",), token.but(place=place), message)
     if not draft.failing:
         draft.settle(token.bag)
 

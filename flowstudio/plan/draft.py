@@ -95,8 +95,7 @@ class Draft:
             if key in self.entries:
                 self.go_on(key)
         self.held = {}
-        return replace(
-            self.state,
+        return self.state.but(
             tokens=self.tokens,
             bags=self.bags,
             entries=self.entries,
@@ -179,7 +178,7 @@ class Draft:
 
     def staged(self, token: Token, **changes: Any) -> Token:
         """Puts a changed copy of a token in its place."""
-        made = self.tokens[token.number] = replace(token, **changes)
+        made = self.tokens[token.number] = token.but(**changes)
         return made
 
     def send(self, step: PlanStep, ports: Sequence[str], token: Token, message: Message) -> None:
@@ -544,7 +543,7 @@ class Draft:
         if part.dropped:
             self.filtered += 1
         else:
-            token = replace(token, place=place)
+            token = token.but(place=place)
             self.send(step, ("out",), token, message)
         if not self.failing:
             self.settle(token.bag)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.stream import Stream
@@ -58,6 +58,27 @@ class Token:
     signal: str | None = None
     gathered: tuple[Arrival, ...] | Gathering | None = None
     answer: Json = None
+
+    def but(self, **changes: Any) -> Token:
+        """One that is like it but for these changes; `dataclasses.replace` takes ten times as long."""
+        made = Token(
+            self.number,
+            self.step,
+            self.port,
+            self.bag,
+            self.message,
+            self.place,
+            self.base,
+            self.stage,
+            self.visit,
+            self.until,
+            self.signal,
+            self.gathered,
+            self.answer,
+        )
+        for name, value in changes.items():
+            setattr(made, name, value)
+        return made
 
 
 @dataclass(slots=True)
@@ -268,6 +289,13 @@ class RunState:
     cancelled: bool = False
     error: Failure | None = None
 
+    def but(self, **changes: Any) -> RunState:
+        """One that is like it but for these changes; `dataclasses.replace` takes ten times as long."""
+        made = _new(RunState)
+        for name in _FIELDS:
+            _set(made, name, changes[name] if name in changes else getattr(self, name))
+        return made
+
     @property
     def quiet(self) -> bool:
         """Whether nothing is being worked on."""
@@ -285,6 +313,11 @@ class RunState:
     def outputs_in_order(self) -> list[Left]:
         """The messages that left, by their places; equal places by the order of the steps."""
         return in_order(self.left)
+
+
+_FIELDS: Final = tuple(part.name for part in fields(RunState))
+_new = object.__new__
+_set = object.__setattr__
 
 
 def in_order(left: Left | None) -> list[Left]:
