@@ -168,7 +168,7 @@ class DebuggedRun:
         if changed:
             payload = value if path is None else _put(token.message.payload, path, value)
             state = _with(state, token, payload)
-        return DebuggedRun(
+        fork = DebuggedRun(
             bound or self.bound,
             self._trigger,
             self._message,
@@ -181,6 +181,10 @@ class DebuggedRun:
             state=state,
             recording=debugger.recording,
         )
+        if debugger.course.failed(at):
+            # Whoever goes on from before a failure means to try again, and is asked before it is sent.
+            fork.debugger.recording.retry(debugger.course.started(moment).address)
+        return fork
 
     def origin(self, visit: int, path: tuple[str | int, ...], side: Side) -> list[dict[str, Json]]:
         """Where a part of a visit's output or input came from, hop by hop; LookupError when there was no such visit."""

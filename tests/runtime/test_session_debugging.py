@@ -139,6 +139,21 @@ def test_a_fork_asks_before_it_sends_another_request(session: Client, server: Co
     assert len(server.got) == 1
 
 
+def test_a_step_that_failed_is_asked_about_again_though_its_request_is_the_same(
+    session: Client, server: Counting
+) -> None:
+    document = sync(server.url)
+    document["steps"]["push"]["config"]["fail_on"] = ["200"]
+    begin(session, document)
+    assert session.until("finished")["status"] == "failed"
+    session.call("edit", visit=3)
+    assert place(session.until("paused")) == "3 push"
+    session.call("continue")
+    told = session.until("paused")
+    assert (told["reason"], told["step"], told["recorded"]) == ("effect", "push", True)
+    assert len(server.got) == 1
+
+
 def test_an_answer_that_somebody_wrote_stands_in(session: Client, server: Counting) -> None:
     begin(session, sync(server.url))
     session.until("finished")
