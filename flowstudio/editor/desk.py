@@ -98,7 +98,7 @@ class Desk(QObject):
         self.data.edited.connect(lambda path, value: self.running.edit(value, tuple(path) or None))
         self.data.retry_asked.connect(self.running.retry)
         self.data.run_asked.connect(self.running.run)
-        self.data.problem_chosen.connect(self._go_to)
+        self.data.problem_chosen.connect(self.go_to)
         self.data.said.connect(self._mention)
         self.data.step_chosen.connect(self.canvas.reveal)
         document.changed.connect(self._changed)
@@ -214,8 +214,11 @@ class Desk(QObject):
         if first is not None:
             self.said.emit(told(first), "err")
 
-    def _go_to(self, problem: Any) -> None:
+    def go_to(self, problem: Any) -> None:
+        """Shows the place of a Problem: its step in sight, the cursor in its field."""
         self.inspector.go_to(problem)
+        if problem.step is not None:
+            self.canvas.reveal(problem.step)
 
     def _missing(self, missing: Any) -> None:
         self.inspector.ask_value(missing.name, missing.field)

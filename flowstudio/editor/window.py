@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +21,8 @@ from PySide6.QtWidgets import (
 from flowstudio.editor.actions import Actions, shown_key
 from flowstudio.editor.desk import Desk, Surround
 from flowstudio.editor.desks import Desks, RecentFiles
-from flowstudio.editor.panels import about, toolbar
-from flowstudio.editor.panels.command_palette import CommandPalette, Offer
+from flowstudio.editor.panels import about, finding, toolbar
+from flowstudio.editor.panels.command_palette import ADD, COMMANDS, STEPS, TEXTS, WHERE_USED, CommandPalette, Offer
 from flowstudio.editor.panels.controls import Pane
 from flowstudio.editor.panels.panes import Panes
 from flowstudio.editor.panels.rail import Rail
@@ -32,7 +32,7 @@ from flowstudio.editor.panels.status import StatusBar
 from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
 from flowstudio.editor.preferences import Preferences
 from flowstudio.editor.workspace import Sample
-from flowstudio.errors import FileError
+from flowstudio.errors import FileError, Problem
 from flowstudio.flow.files import read_flow, read_payload
 
 
@@ -109,7 +109,8 @@ class EditorWindow(QMainWindow):
             "quit": self.close,
             "undo": self._undo,
             "redo": self._redo,
-            "find": lambda: self.open_commands("@"),
+            "find": lambda: self.open_commands("/"),
+            "where_used": self._where_used,
             "run": lambda: self._with(lambda desk: desk.running.debug()),
             "run_free": lambda: self._with(lambda desk: desk.running.run_free()),
             "run_step": lambda: self._with(lambda desk: desk.run_step()),
@@ -349,7 +350,7 @@ class EditorWindow(QMainWindow):
         for command, action in self.actions_.offered():
             yield Offer(
                 action.text(),
-                "Commands",
+                COMMANDS,
                 command.icon or "caret-right",
                 action.trigger,
                 command.hint,
@@ -364,7 +365,7 @@ class EditorWindow(QMainWindow):
             known = registry.spec(step.component) if registry.knows(step.component) else None
             yield Offer(
                 flow.title_of(key),
-                "Steps",
+                STEPS,
                 known.icon if known is not None else "cube",
                 lambda key=key: self._go_step(key),  # type: ignore[misc] # mypy cannot tell a lambda's default
                 f"{known.title if known is not None else step.component} · {key}",
@@ -373,12 +374,88 @@ class EditorWindow(QMainWindow):
         for spec in registry.specs():
             yield Offer(
                 f"Add {spec.title}",
-                "Add a step",
+                ADD,
                 spec.icon,
                 lambda name=spec.name: self._add_component(name),  # type: ignore[misc]
                 " ".join((spec.category, *spec.aliases)),
                 color=theme.category(spec.category),
             )
+
+        yield from self._texts(desk)
+
+    def _texts(self, desk: Desk) -> Iterator[Offer]:
+        """What find looks through, and the names of which one may ask what uses them."""
+        flow = desk.document.flow
+        for place in finding.written(flow):
+            yield self._to_place(place, TEXTS)
+        kinds: tuple[tuple[finding.Named, str, Mapping[str, object]], ...] = (
+            ("variable", "sliders-horizontal", flow.variables),
+            ("connection", "link-simple", flow.connections),
+            ("step", "arrow-right", flow.steps),
+        )
+        for kind, icon, names in kinds:
+            for name in names:
+                title = flow.title_of(name) if kind == "step" else name
+                yield Offer(
+                    f"Where is {title} used",
+                    WHERE_USED,
+                    icon,
+                    lambda kind=kind, name=name: self.show_uses(kind, name),  # type: ignore[misc]
+                    kind,
+                )
+
+    def _to_place(self, place: finding.Place, group: str) -> Offer:
+        icon = {"note": "note", "group": "selection", "variable": "sliders-horizontal", "connection": "link-simple"}
+        return Offer(
+            place.shown,
+            group,
+            icon.get(place.kind, "text-align-left"),
+            lambda: self._go_place(place),
+            place.where if place.sure else f"{place.where} · perhaps",
+        )
+
+    def show_uses(self, kind: finding.Named, name: str) -> None:
+        """Lists where a step's output, a variable or a connection is used."""
+        desk = self.desk
+        if desk is None:
+            return
+        flow = desk.document.flow
+        title = flow.title_of(name) if kind == "step" and name in flow.steps else name
+        places = finding.used(flow, self._shared.registry, kind, name)
+        if not places:
+            self.status.mention(f"Nothing uses {title}", "muted", "info")
+            return
+        if self.commands is None:
+            self.commands = CommandPalette(self._shared.themes, self.centralWidget())
+        self.commands.open([self._to_place(place, f"{title} is used in") for place in places])
+
+    def _where_used(self) -> None:
+        """What reads the selected step; without one, the names to choose from."""
+        step = self.desk.workspace.current_step if self.desk is not None else None
+        if step is not None:
+            self.show_uses("step", step)
+        else:
+            self.open_commands("?")
+
+    def _go_place(self, place: finding.Place) -> None:
+        desk = self.desk
+        if desk is None:
+            return
+        if place.kind == "step":
+            desk.go_to(Problem("", step=place.key, field=place.field or None))
+        elif place.kind == "note":
+            desk.workspace.select(notes=[place.key])
+            desk.canvas.frame_selection()
+            desk.canvas.setFocus()
+        elif place.kind == "group":
+            desk.workspace.select(groups=[place.key])
+            desk.canvas.frame_selection()
+            desk.canvas.setFocus()
+        elif place.kind in ("variable", "connection"):
+            desk.inspector.ask_value(place.key)
+        else:
+            desk.workspace.select()
+            desk.inspector.focus_first()
 
     def _go_step(self, step: str) -> None:
         if self.desk is not None:
@@ -589,7 +666,18 @@ class EditorWindow(QMainWindow):
             and desk.workspace.sample is not None
             and desk.workspace.sample.kind in ("captured", "edited"),
         }
-        for name in ("save", "save_as", "export", "close_tab", "find", "edit_sample", "palette", "data", "inspector"):
+        for name in (
+            "save",
+            "save_as",
+            "export",
+            "close_tab",
+            "find",
+            "where_used",
+            "edit_sample",
+            "palette",
+            "data",
+            "inspector",
+        ):
             possible[name] = desk is not None
         for name in ("frame_all", "problems", "log", "reset_layout", "outline"):
             possible[name] = desk is not None

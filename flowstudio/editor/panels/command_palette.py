@@ -1,4 +1,4 @@
-"""The command palette: finds commands, the flow's steps and components to add, and does what is chosen."""
+"""The command palette: finds commands, steps, texts of the flow and components to add, and does what is chosen."""
 
 from __future__ import annotations
 
@@ -77,22 +77,45 @@ def match(offer: Offer, words: Sequence[str]) -> int | None:
     return rank
 
 
+COMMANDS: Final = "Commands"
+STEPS: Final = "Steps"
+ADD: Final = "Add a step"
+TEXTS: Final = "In settings, expressions and notes"
+WHERE_USED: Final = "Where used"
+
+_ONLY: Final = {">": (COMMANDS,), "@": (STEPS,), "/": (STEPS, TEXTS), "?": (WHERE_USED,)}
+"""The sign a search begins with, and the groups that it then looks through."""
+
+_ASKED_FOR: Final = frozenset({ADD, TEXTS, WHERE_USED})
+"""Groups that are not shown before something is looked for."""
+
+
 def find(offers: Iterable[Offer], text: str) -> list[Offer]:
-    """The offers that a text may mean: `>` commands alone, `@` steps alone; by group, the likeliest first in each."""
+    """The offers that a text may mean, by group, the likeliest first in each.
+
+    `>` looks for commands alone, `@` for steps, `/` for text in the flow, `?` for what uses something. Text in the flow
+    is found by the whole phrase, all else by the words in any order.
+    """
     text = text.strip()
-    group = {">": "Commands", "@": "Steps"}.get(text[:1])
-    words = (text[1:] if group else text).casefold().split()
+    groups = _ONLY.get(text[:1])
+    phrase = (text[1:] if groups else text).casefold().strip()
+    words = phrase.split()
     ranked: dict[str, list[tuple[int, int, Offer]]] = {}
     for place, offer in enumerate(offers):
-        if group is not None and offer.group != group:
+        if groups is not None and offer.group not in groups:
             continue
-        if not words and group is None and offer.group == "Add a step":
+        if not words and offer.group in _ASKED_FOR and (groups is None or offer.group == TEXTS):
             continue
-        rank = match(offer, words)
+        if offer.group == TEXTS:
+            if groups is None:
+                continue
+            rank = 0 if phrase in f"{offer.title} {offer.more}".casefold() else None
+        else:
+            rank = match(offer, words)
         if rank is not None:
             ranked.setdefault(offer.group, []).append((rank, place, offer))
-    groups = sorted(ranked.values(), key=lambda found: min(rank for rank, _, _ in found)) if words else ranked.values()
-    return [offer for found in groups for _, _, offer in sorted(found, key=lambda ranked: ranked[:2])][:_MOST]
+    order = sorted(ranked.values(), key=lambda found: min(rank for rank, _, _ in found)) if words else ranked.values()
+    return [offer for found in order for _, _, offer in sorted(found, key=lambda ranked: ranked[:2])][:_MOST]
 
 
 class Role(IntEnum):
@@ -243,6 +266,11 @@ class CommandPalette(QWidget):
         self.list.clicked.connect(self._do)
         column.addSpacing(4)
         column.addWidget(self.list, 1)
+        self.nothing = text_label("", "hint", parent=self.sheet)
+        self.nothing.setContentsMargins(20, 8, 20, 8)
+        self.nothing.setWordWrap(True)
+        self.nothing.hide()
+        column.addWidget(self.nothing)
         column.addSpacing(6)
         column.addWidget(rule("h", self.sheet))
         column.addLayout(_footer())
@@ -315,8 +343,14 @@ class CommandPalette(QWidget):
         self.sheet.setGeometry((parent.width() - width) // 2, max(20, int(parent.height() * 0.14)), width, height)
 
     def _search(self) -> None:
-        self.model.show(find(self._offers, self.field.text()))
+        found = find(self._offers, self.field.text())
+        self.model.show(found)
         self._move(1, start=-1)
+        wanted = self.field.text().strip()
+        self.nothing.setText(
+            "Type what to find in settings, expressions and notes" if wanted == "/" else f"Nothing matches “{wanted}”"
+        )
+        self.nothing.setVisible(not found)
 
     def _move(self, by: int, start: int | None = None) -> None:
         row = self.list.currentIndex().row() if start is None else start
@@ -345,7 +379,14 @@ def _footer() -> QHBoxLayout:
     row = QHBoxLayout()
     row.setContentsMargins(20, 9, 20, 9)
     row.setSpacing(8)
-    for key, words in (("↑ ↓", "choose"), ("Enter", "run"), (">", "commands only"), ("@", "steps in this flow")):
+    for key, words in (
+        ("↑ ↓", "choose"),
+        ("Enter", "run"),
+        (">", "commands"),
+        ("@", "steps"),
+        ("/", "text"),
+        ("?", "uses"),
+    ):
         row.addWidget(key_cap(key))
         row.addWidget(text_label(words, "hint"))
         row.addSpacing(10)
