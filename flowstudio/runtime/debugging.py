@@ -14,13 +14,17 @@ from flowstudio.engine.history import CourseHistory
 from flowstudio.engine.record import Redacting
 from flowstudio.engine.replay import Recording
 from flowstudio.engine.runner import Runner
-from flowstudio.errors import InvalidInputError, Problem, ProtocolError
+from flowstudio.errors import ExpressionError, InvalidInputError, Problem, ProtocolError, StepError
+from flowstudio.expressions.language import VisitClock
+from flowstudio.expressions.text import compile_text
 from flowstudio.plan.provenance import Side, provenance
 from flowstudio.plan.state import RunState, Token
 from flowstudio.runtime import protocol
 from flowstudio.runtime.broadcast import Broadcast
 from flowstudio.sdk.message import Message
+from flowstudio.sdk.stream import Stream
 from flowstudio.stores.payloads import PayloadStore
+from flowstudio.stores.runs import RunRecord, RunStore
 from flowstudio.trace.events import Effected, Failure
 from flowstudio.trace.payloads import canonical
 
@@ -71,6 +75,7 @@ class DebuggedRun:
         self._payloads = payloads
         self._notify = notify
         self._redacting = Redacting(bound.redactor)
+        self._record: RunRecord | None = None
         self._finished: Mapping[str, Json] | None = None
         """How its end was told."""
         self._looked_back = False
@@ -86,6 +91,35 @@ class DebuggedRun:
     def runner(self) -> Runner:
         """What drives it."""
         return self.debugger.runner
+
+    def record_in(self, history: RunStore) -> None:
+        """Has the run recorded in a history."""
+        flow = self.bound.plan.flow
+        state = self.runner.state
+        payload = state.payload if state.run else self._message.payload
+        self._record = history.begin(
+            self.id,
+            flow=flow.id,
+            name=flow.name,
+            flow_hash=self.bound.plan.flow_hash,
+            trigger=self._trigger,
+            started_at=self.runner.now(),
+            label=self._label(payload),
+            payload=None if isinstance(payload, Stream) else self._ref(payload)["hash"],
+            parent=self.parent,
+            document=flow.to_document(),
+        )
+
+    def _label(self, payload: Json) -> str:
+        """What names the run in lists: the flow's label over what began it, secrets masked; empty where that fails."""
+        told = self.bound.plan.flow.label
+        if not told:
+            return ""
+        shown = self._redacting.payload(payload)
+        try:
+            return compile_text(told).text(shown, self.bound.names, VisitClock(self.runner.now(), 0))
+        except (ExpressionError, StepError):
+            return ""  # a label is a help, and must not keep a run from beginning
 
     async def run(self) -> None:
         """Runs to the end, however long it stands still on the way."""
@@ -138,6 +172,8 @@ class DebuggedRun:
 
     def edit(self, path: Sequence[str | int] | None, value: Json) -> None:
         """Replaces the payload that waits now, or what lies at a path in it."""
+        if self._record is not None:
+            self._record.edited()
         self.debugger.edit(value if path is None else _put(self._waiting(), path, value))
         standing = self.debugger.standing
         if standing is not None:
@@ -243,6 +279,8 @@ class DebuggedRun:
     def _tell(self, method: str, params: Mapping[str, Json]) -> None:
         if method == "finished":
             self._finished = params
+        if self._record is not None:
+            self._record.told(method, params)
         self._notify(method, params)
 
     def _ended(self, result: Any) -> None:

@@ -25,6 +25,8 @@ NOT_FOUND: Final = -32004
 """No such run, payload or path."""
 NOT_INITIALIZED: Final = -32005
 """`initialize` comes first."""
+NO_HISTORY: Final = -32006
+"""The session has no data directory, and so keeps no history."""
 
 LARGEST_PAYLOAD: Final = 1_000_000
 """Bytes of a payload in a message; larger ones go by file or by hash."""
@@ -223,6 +225,28 @@ class Diff(Params, frozen=True):
     limit: int = 200
 
 
+class Runs(Params, frozen=True):
+    """A page of the recorded runs, newest first: `find` in label, flow, steps and errors."""
+
+    find: str = ""
+    status: str | None = None
+    offset: int = 0
+    limit: int = 100
+
+
+class Open(Params, frozen=True):
+    """Tells a recorded run again: its flow in the answer, then every `visit`, its `log` and how it `finished`."""
+
+    run: str
+    data: str | None = None
+
+
+class Delete(Params, frozen=True):
+    """Forgets recorded runs, and the payloads that no other run refers to."""
+
+    runs: list[str]
+
+
 class Trace(Params, frozen=True):
     """The events of a run, in order."""
 
@@ -254,6 +278,9 @@ METHODS: Final[dict[str, type[Params]]] = {
     "search": Search,
     "diff": Diff,
     "trace": Trace,
+    "runs": Runs,
+    "open": Open,
+    "delete": Delete,
 }
 
 

@@ -40,6 +40,7 @@ from flowstudio.sdk.message import Message
 from flowstudio.sdk.registry import Registry
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.places import cache_dir
+from flowstudio.stores.runs import RunStore
 from flowstudio.trace.compare import Compared, Difference, compare
 from flowstudio.trace.payloads import canonical, parse
 from flowstudio.trace.search import search
@@ -54,6 +55,8 @@ class Session:
         self._registry = registry
         self._send = send
         self._payloads: PayloadStore | None = None
+        self._history: RunStore | None = None
+        """The runs in the data directory; None where the session has none."""
         self._runs: dict[str, DebuggedRun] = {}
         self._live: DebuggedRun | None = None
         self._stage = contextlib.AsyncExitStack()
@@ -81,6 +84,9 @@ class Session:
             "search": self._search,
             "diff": self._diff,
             "trace": self._trace,
+            "runs": self._list_runs,
+            "open": self._open,
+            "delete": self._delete,
         }
 
     async def handle(self, line: bytes) -> None:
@@ -108,6 +114,8 @@ class Session:
         await self._break_off()
         if self._payloads is not None:
             self._payloads.close()
+        if self._history is not None:
+            self._history.close()
 
     def notify(self, method: str, params: Mapping[str, Json]) -> None:
         """Tells the other end something that it did not ask for."""
@@ -126,6 +134,7 @@ class Session:
         if self._payloads is None:
             own = cache_dir() / "sessions"
             self._payloads = PayloadStore(Path(params.data)) if params.data else PayloadStore.of_session(own)
+            self._history = RunStore(Path(params.data)) if params.data else None
         return {"version": __version__, "protocol": 1, "pid": os.getpid()}
 
     async def _evaluate(self, params: protocol.Evaluate) -> Json:
@@ -200,6 +209,8 @@ class Session:
     def _begin(self, run: DebuggedRun) -> Json:
         self._runs[run.id] = run
         self._current = run.id
+        if self._history is not None:
+            run.record_in(self._history)
         self._live = run
         # The answer that names the run goes out before the run's first notification: the task begins in a turn to come.
         self._running = asyncio.ensure_future(self._whole_run(run))
@@ -348,6 +359,51 @@ class Session:
             )
         except KeyError as error:
             raise ProtocolError(f"there is nothing at {error}", code=protocol.NOT_FOUND) from None
+
+    @property
+    def history(self) -> RunStore:
+        """The recorded runs; ProtocolError where the session keeps none."""
+        if self._history is None:
+            raise ProtocolError(
+                "this session keeps no history: it has no data directory; initialize it with one",
+                code=protocol.NO_HISTORY,
+            )
+        return self._history
+
+    async def _list_runs(self, params: protocol.Runs) -> Json:
+        return self.history.runs(params.find, params.status, params.offset, params.limit)
+
+    async def _open(self, params: protocol.Open) -> Json:
+        history = self.history if params.data is None else RunStore(Path(params.data))
+        try:
+            run = history.run(params.run)
+            document = history.document(params.run)
+            visits, lines = history.visits(params.run), history.lines(params.run)
+        except KeyError:
+            raise ProtocolError(f"there is no run {params.run} in the history", code=protocol.NOT_FOUND) from None
+        finally:
+            if history is not self._history:
+                history.close()
+        asyncio.get_running_loop().call_soon(self._tell_again, run, visits, lines)
+        return {**run, "document": document}
+
+    def _tell_again(
+        self, run: Mapping[str, Json], visits: Sequence[Mapping[str, Json]], lines: Sequence[Mapping[str, Json]]
+    ) -> None:
+        for visit in visits:
+            self.notify("visit", visit)
+        for line in lines:
+            self.notify("log", line)
+        names = ("run", "status", "outputs", "filtered", "visits", "duration_ms", "error")
+        self.notify("finished", {name: run[name] for name in names})
+
+    async def _delete(self, params: protocol.Delete) -> Json:
+        live = [run for run in params.runs if self._live is not None and run == self._live.id]
+        if live:
+            raise ProtocolError(f"run {live[0]} is live; stop it first", code=protocol.RUN_IS_LIVE)
+        deleted = self.history.delete(params.runs)
+        await asyncio.to_thread(lambda: self.payloads.sweep(self.history.in_use()))
+        return {"deleted": deleted}
 
     async def _search(self, params: protocol.Search) -> Json:
         found = await asyncio.to_thread(lambda: search(self._stored(params.hash), params.text))

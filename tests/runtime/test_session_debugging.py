@@ -255,3 +255,29 @@ def test_payloads_are_searched_and_compared(session: Client, server: Counting) -
     assert told["items"][0]["after"]["preview"] == 3
     assert session.call("diff", a=first, b=second, path=["name"])["items"] == []
     assert session.ask("diff", a=first, b=second, path=["nowhere"])["error"]["code"] == protocol.NOT_FOUND
+
+
+def test_a_recorded_run_is_found_told_again_and_deleted(session: Client, server: Counting) -> None:
+    document = {**sync(server.url), "label": "Order of {{ name }}"}
+    run = begin(session, document)
+    session.until("finished")
+    fork = session.call("edit", visit=2, payload={"name": "Grace"})["run"]
+    session.until("paused")
+    session.call("stop")
+    session.until("finished")
+    listed = session.call("runs")
+    assert [(each["run"], each["status"], each["parent"]) for each in listed["runs"]] == [
+        (fork, "stopped", {"run": run, "at": 2}),
+        (run, "succeeded", None),
+    ]
+    assert session.call("runs", find="Order of Ada")["runs"][-1]["label"] == "Order of Ada"
+    opened = session.call("open", run=run)
+    assert opened["document"]["label"] == "Order of {{ name }}"
+    told = session.until("visit")
+    assert (told["run"], told["visit"], told["step"], told["status"]) == (run, 1, "manual", "succeeded")
+    assert session.until("finished")["run"] == run
+    page = session.call("payload", hash=told["output"]["hash"], path=[], offset=0, limit=10)
+    assert page["items"][0]["value"] == "Ada"
+    assert session.call("delete", runs=[run]) == {"deleted": 1}
+    assert [each["run"] for each in session.call("runs")["runs"]] == [fork]
+    assert session.ask("open", run=run)["error"]["code"] == protocol.NOT_FOUND
