@@ -284,6 +284,33 @@ METHODS: Final[dict[str, type[Params]]] = {
 }
 
 
+NOTIFICATIONS: Final[dict[str, tuple[str, str]]] = {
+    "visit": (
+        "run visit step address status input output started_at duration_ms attempt left outcome meta effects error",
+        "A visit began (`running`), and told again how it fares: `succeeded`, `filtered`, `failed` or `waiting`. `input` "
+        "and `output` are references, `left` counts the messages that went on by each port.",
+    ),
+    "log": ("run step address visit level message fields at", "A line of the run's log."),
+    "paused": (
+        "run visit step address when input reason live request recorded parent",
+        "The run stands still before or after a visit, or shows an earlier moment (`live` false). With the reason "
+        "`effect` a fork stands before something that it would send: `request` says what, `recorded` whether an answer "
+        "was recorded.",
+    ),
+    "waiting": (
+        "run wires",
+        "Where messages wait while the run stands still: by wire how many, and the first of them.",
+    ),
+    "left_out": (
+        "run steps logged effected",
+        "A run of more than 100,000 visits: how many visits of each step were counted and not recorded.",
+    ),
+    "captured": ("step payload meta", "The request that `listen` with `once` waited for."),
+    "finished": ("run status outputs filtered visits duration_ms error", "The run has ended."),
+}
+"""What a session tells without being asked: the fields, and when."""
+
+
 class Call(msgspec.Struct, frozen=True):
     """One request as it came in; `id` None is a notification, which gets no answer."""
 
