@@ -32,6 +32,7 @@ from flowstudio.sdk.registry import Registry
 
 if TYPE_CHECKING:
     from flowstudio.editor.forms.preview import Previewed
+    from flowstudio.editor.panels.fixes import Fix
     from flowstudio.editor.panels.outline import Outline
     from flowstudio.editor.previewing import Previewing
 
@@ -99,6 +100,8 @@ class Desk(QObject):
         self.data.retry_asked.connect(self.running.retry)
         self.data.run_asked.connect(self.running.run)
         self.data.problem_chosen.connect(self.go_to)
+        self.data.problems.model.look_for_fixes = self._fixes_of
+        self.data.problems.fix_asked.connect(self._mend)
         self.data.said.connect(self._mention)
         self.data.step_chosen.connect(self.canvas.reveal)
         document.changed.connect(self._changed)
@@ -213,6 +216,16 @@ class Desk(QObject):
         first = next((problem for problem in problems if problem.severity == "error"), None)
         if first is not None:
             self.said.emit(told(first), "err")
+
+    def _fixes_of(self, problem: Problem) -> Sequence[Fix]:
+        from flowstudio.editor.panels.fixes import fixes_of  # brings the expression language along
+
+        return fixes_of(problem, self.document.flow, self._shared.registry)
+
+    def _mend(self, fix: Any) -> None:
+        if self.document.apply(fix.edit):
+            self.said.emit(f"{fix.words}: done. Ctrl+Z takes it back.", "muted")
+            self.check()
 
     def go_to(self, problem: Any) -> None:
         """Shows the place of a Problem: its step in sight, the cursor in its field."""

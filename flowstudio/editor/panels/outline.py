@@ -134,7 +134,7 @@ class OutlineModel(QAbstractItemModel):
         for step in steps:
             index = self.index_of(step)
             if index.isValid():
-                self.dataChanged.emit(index, index)
+                self.dataChanged.emit(index, index, [])
 
     def problems_of(self, step: str) -> tuple[int, int]:
         """How many errors and warnings a step has."""
@@ -152,7 +152,7 @@ class OutlineModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, 0, self._places[inside[row]])
 
-    def parent(self, index: Index | None = None) -> Any:  # type: ignore[override] # QObject.parent stands beside it
+    def parent(self, index: Index | None = None) -> Any:
         if index is None:
             return super().parent()
         step = self._step(index)
