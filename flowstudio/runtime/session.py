@@ -41,7 +41,7 @@ from flowstudio.sdk.registry import Registry
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.places import cache_dir
 from flowstudio.stores.runs import RunStore
-from flowstudio.trace.compare import Compared, Difference, compare
+from flowstudio.trace.compare import LACKING, Compared, Difference, compare
 from flowstudio.trace.payloads import canonical, parse
 from flowstudio.trace.search import search
 
@@ -425,7 +425,7 @@ class Session:
     def _difference(self, above: list[str | int], item: Difference) -> Json:
         told: dict[str, Json] = {"path": [*above, *item.path], "op": item.op}
         for side, value in (("before", item.before), ("after", item.after)):
-            told[side] = None if value is MISSING else self.payloads.put(value).to_json()
+            told[side] = None if value is LACKING else self.payloads.put(value).to_json()
         return told
 
     async def _trace(self, params: protocol.Trace) -> Json:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal
 
-from flowstudio.expressions.nothing import MISSING
 from flowstudio.trace.canonical import canonical
 
 Json = Any
 Path = tuple[str | int, ...]
 Op = Literal["added", "changed", "removed"]
+
+LACKING: Final = object()
+"""Stands on the side of a difference where there is nothing."""
 
 IDENTIFYING: Final = ("id", "key", "sku", "code", "name", "uuid")
 """Fields by which the items of a list are matched, the first that tells all of them apart on both sides."""
@@ -24,7 +26,7 @@ _MATCHED: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One entry that is not the same: MISSING on the side that lacks it. The path is that of `after`, or of what is gone."""
+    """One entry that is not the same: LACKING on the side that lacks it. The path is that of `after`, or of what is gone."""
 
     path: Path
     op: Op
@@ -69,10 +71,10 @@ def _of_objects(before: dict[str, Json], after: dict[str, Json], path: Path) -> 
         if key in before:
             yield from _differences(before[key], value, (*path, key))
         else:
-            yield Difference((*path, key), "added", MISSING, value)
+            yield Difference((*path, key), "added", LACKING, value)
     for key, value in before.items():
         if key not in after:
-            yield Difference((*path, key), "removed", value, MISSING)
+            yield Difference((*path, key), "removed", value, LACKING)
 
 
 def _of_lists(before: list[Json], after: list[Json], path: Path) -> Iterator[Difference]:
@@ -84,9 +86,9 @@ def _of_lists(before: list[Json], after: list[Json], path: Path) -> Iterator[Dif
             continue
         if old is None:
             assert new is not None
-            yield Difference((*path, new), "added", MISSING, after[new])
+            yield Difference((*path, new), "added", LACKING, after[new])
         elif new is None:
-            yield Difference((*path, old), "removed", before[old], MISSING)
+            yield Difference((*path, old), "removed", before[old], LACKING)
         else:
             one, other = before[old], after[new]
             if one is not other and not _same(one, other):
@@ -123,7 +125,7 @@ def _fields(item: Json) -> dict[str, Json]:
 def _unique(items: Sequence[Json], field: str) -> bool:
     seen = set()
     for item in items:
-        value = item.get(field, MISSING) if isinstance(item, dict) else MISSING
+        value = item.get(field, LACKING) if isinstance(item, dict) else LACKING
         if not isinstance(value, str | int) or isinstance(value, bool) or value in seen:
             return False
         seen.add(value)
@@ -167,4 +169,4 @@ def _by_content(before: list[Json], after: list[Json]) -> Pairs:
             )
 
 
-__all__ = ["IDENTIFYING", "Compared", "Difference", "Op", "compare"]
+__all__ = ["IDENTIFYING", "LACKING", "Compared", "Difference", "Op", "compare"]

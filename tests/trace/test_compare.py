@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstudio.expressions.nothing import MISSING
 from flowstudio.trace.canonical import canonical
-from flowstudio.trace.compare import Difference, compare
+from flowstudio.trace.compare import LACKING, Difference, compare
 
 payloads = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from([1.0, "a", "b"]),
@@ -52,11 +51,11 @@ def _sorted(value: Any) -> Any:
 def test_what_a_difference_says_is_there(before: Any, after: Any) -> None:
     for item in compare(before, after).items:
         if item.op == "removed":
-            assert item.after is MISSING
+            assert item.after is LACKING
         else:
             assert canonical(within(after, item.path)) == canonical(item.after)
         if item.op == "added":
-            assert item.before is MISSING
+            assert item.before is LACKING
         if item.op == "changed":
             assert canonical(item.before) != canonical(item.after)
 
@@ -69,7 +68,7 @@ def test_nothing_differs_from_itself(payload: Any) -> None:
 def test_an_item_put_in_is_one_difference() -> None:
     before = [{"n": n} for n in range(100)]
     after = [*before[:40], {"n": "new"}, *before[40:]]
-    assert compare(before, after).items == (Difference((40,), "added", MISSING, {"n": "new"}),)
+    assert compare(before, after).items == (Difference((40,), "added", LACKING, {"n": "new"}),)
 
 
 def test_items_are_matched_by_what_identifies_them() -> None:
@@ -77,7 +76,7 @@ def test_items_are_matched_by_what_identifies_them() -> None:
     after = [{"id": 3, "v": "c"}, {"id": 1, "v": "A"}]
     assert compare(before, after).items == (
         Difference((1, "v"), "changed", "a", "A"),
-        Difference((1,), "removed", {"id": 2, "v": "b"}, MISSING),
+        Difference((1,), "removed", {"id": 2, "v": "b"}, LACKING),
     )
 
 
