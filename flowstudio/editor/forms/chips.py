@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -124,6 +124,8 @@ class ChipInput(TextInput):
         self._faults: tuple[tuple[int, int], ...] = ()
         self._doubts: tuple[tuple[int, int], ...] = ()
         self._read: str | None = None
+        self.take_pasted: Callable[[str], bool] | None = None
+        """Takes a text that is pasted; False leaves it to the input."""
         self._chips: list[_Chip] = []
         self._braces: list[tuple[int, int]] = []
         super().__init__(parent, rows=rows, pitch=PITCH, breaks=breaks)
@@ -210,6 +212,10 @@ class ChipInput(TextInput):
         cursor.insertText(text)
         cursor.setPosition(cursor.position() - back)
         self.setTextCursor(cursor)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        if self.take_pasted is None or not self.take_pasted(source.text()):
+            super().insertFromMimeData(source)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         control = event.modifiers() == Qt.KeyboardModifier.ControlModifier

@@ -474,6 +474,8 @@ class TextField(Field):
         self.box.tab.setToolTip("Insert a value (Ctrl+Shift+E)")
         self.box.tab.setAccessibleName("Insert a value")
         self.box.input.setPlaceholderText(placeholder(spec))
+        if spec.widget == "url":
+            self.box.input.take_pasted = self._take_pasted
         self._show_tab("")
 
     def show_value(self, value: Json) -> None:
@@ -515,6 +517,9 @@ class TextField(Field):
             self.faulted.emit(why_not_address(self.spec.widget, self.box.text))
         elif self.box.compiles:
             self.faulted.emit("")
+
+    def _take_pasted(self, text: str) -> bool:
+        return self.around.take_pasted is not None and self.around.take_pasted(text)
 
     def _insert_braces(self) -> None:
         chosen = self.box.input.textCursor().selectedText()

@@ -27,8 +27,9 @@ from flowstudio.editor.forms.code import JsonField
 from flowstudio.editor.forms.controls import IconButton, Section, Segments, WordButton
 from flowstudio.editor.forms.field import GAP, Path, Row, take, told
 from flowstudio.editor.forms.lines import LineInput
-from flowstudio.editor.forms.notes import Glyph, Note
+from flowstudio.editor.forms.notes import Glyph, Note, Tone
 from flowstudio.editor.forms.preview import Preview
+from flowstudio.editor.forms.requests import HTTP, copy_curl, paste_curl
 from flowstudio.editor.forms.retry import RetryForm
 from flowstudio.editor.forms.surroundings import Surroundings
 from flowstudio.editor.forms.texts import LongTextField
@@ -39,6 +40,7 @@ from flowstudio.editor.workspace import Workspace
 from flowstudio.errors import InvalidInputError, PathKey, Problem
 from flowstudio.flow.edits import ClearConfig, SetConfig, SetStep, Several
 from flowstudio.flow.model import ABSENT, Flow, Json
+from flowstudio.importers.curl import CurlError, is_curl
 from flowstudio.sdk.fields import Kind
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import FieldSpec, Spec
@@ -266,6 +268,7 @@ class StepForm(QWidget):
         self.setProperty("pane", "panel")
         self.around: Final = Surroundings(document, workspace, registry, themes, preview, self)
         self.around.row_actions = self._add_actions
+        self.around.take_pasted = self._take_pasted
         self._spec: Spec | None = None
         self._rows: dict[str, Row] = {}
         self._sections: dict[str, Section] = {}
@@ -275,6 +278,7 @@ class StepForm(QWidget):
         self._faulty: frozenset[str] = frozenset()
         self._leftover: list[Note] = []
         self._alternatives: list[Alternatives] = []
+        self._told: list[Note] = []
         self._config_row: Row | None = None
         self._failure: FailureCard | None = None
 
@@ -441,8 +445,52 @@ class StepForm(QWidget):
         if step is not None:
             disabled = self.around.flow.steps[step].disabled
             menu.addAction("Enable" if disabled else "Disable", lambda: self._set_step("disabled", not disabled))
+        if self._is_request:
+            menu.addSeparator()
+            if is_curl(QGuiApplication.clipboard().text()):
+                menu.addAction("Paste cURL command", lambda: self._take_pasted(QGuiApplication.clipboard().text()))
+            menu.addAction("Copy as cURL", lambda: copy_curl(self.around, self._copied))
         self.menu_wanted.emit(menu)
         return menu
+
+    @property
+    def _is_request(self) -> bool:
+        return self._spec is not None and self._spec.name == HTTP
+
+    def _take_pasted(self, text: str) -> bool:
+        """Makes the step what a cURL command says; False where the text is none."""
+        if not self._is_request or not is_curl(text):
+            return False
+        try:
+            found = paste_curl(
+                self.around.document, self.around.workspace, self.around.registry, text, step=self.around.step
+            )
+        except CurlError as error:
+            self._tell([("err", told(problem)) for problem in error.problems])
+            return True
+        self._tell([("faint", remark) for remark in found.remarks])
+        return True
+
+    def _copied(self, command: str, reason: str) -> None:
+        if command:
+            QGuiApplication.clipboard().setText(command)
+            self._tell([("ok", "Copied as a cURL command. Secrets stand in it as $NAME.")])
+        else:
+            why = f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
+            self._tell([("err", f"The settings give no request on the sample. {why}")])
+
+    def _tell(self, notes: list[tuple[Tone, str]]) -> None:
+        """Says above the settings what became of a command; another step takes it away."""
+        for note in self._told:
+            self._settings.removeWidget(note)
+            note.deleteLater()
+        self._told = [Note(self.around.themes, tone, text) for tone, text in notes]
+        for number, note in enumerate(self._told):
+            self._settings.insertWidget(number, note)
+
+    def told(self) -> list[str]:
+        """What is said above the settings of a command that was pasted or copied."""
+        return [note.text for note in self._told]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Undo):
@@ -472,7 +520,7 @@ class StepForm(QWidget):
 
     def _clear(self) -> None:
         self._spec = None
-        self._alternatives = []
+        self._alternatives, self._told = [], []
         self._rows, self._sections, self._members, self._config_row = {}, {}, {}, None
         _empty(self._settings)
         self._failure = None

@@ -23,6 +23,9 @@ from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Json, Slot
 from flowstudio.sdk.spec import FieldSpec
 
+SECRET_VALUES: Final = "$vars"
+"""The name under which the test values of secret variables lie in the secret store, where a slot's name stands."""
+
 MakeRow = Callable[[FieldSpec], Row]
 """Makes the row of one field; the table of widgets stands behind it."""
 

@@ -42,6 +42,8 @@ class Surroundings(QObject):
         self._step: str | None = None
         self.row_actions: Callable[[QMenu, QWidget], None] | None = None
         """Adds to a row's menu what the form can do with its value; the widget is the row."""
+        self.take_pasted: Callable[[str], bool] | None = None
+        """Takes a text that is pasted into an address; False leaves it to the field."""
         self._preview = preview
         self.sample = StepSample(preview, lambda: self.step, self)
         self.preview_outdated.connect(self.sample.renew)

@@ -17,7 +17,7 @@ from flowstudio.editor.forms.field import GAP, Field, Path, Row, put
 from flowstudio.editor.forms.form import Header, new_page, rule
 from flowstudio.editor.forms.frame import Frame
 from flowstudio.editor.forms.lines import LineInput
-from flowstudio.editor.forms.logins import LoginBox, free_name
+from flowstudio.editor.forms.logins import SECRET_VALUES, LoginBox, free_name
 from flowstudio.editor.forms.preview import Preview
 from flowstudio.editor.forms.renaming import (
     readers_of_variable,
@@ -36,9 +36,6 @@ from flowstudio.flow.model import ABSENT, Flow, Json, Slot, Variable
 from flowstudio.sdk.fields import Kind, Settings, Text, setting
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import FieldSpec, Form, fields_of
-
-SECRET_VALUES: Final = "$vars"
-"""The name under which the test values of secret variables lie in the secret store, where a slot's name stands."""
 
 _FORMS: Final[Mapping[str, tuple[Form, Any]]] = {
     "text": ("string", str),
