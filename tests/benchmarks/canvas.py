@@ -13,18 +13,20 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from flowstudio.editor.app import Editor, application
 from flowstudio.editor.canvas import CanvasView
+from flowstudio.editor.canvas.cards import GRID
 from flowstudio.editor.document import Document
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Themes
@@ -110,20 +112,40 @@ class Stage:
         self.playback: Playback
 
     def settle(self) -> None:
-        """Does what is due, until nothing is painted any more."""
+        """Does what is due, timers too, until nothing is painted any more."""
+        self._paint_out(self._app.processEvents)
+
+    def _paint_out(self, work: Callable[[], object]) -> bool:
+        """Works and paints until nothing is painted any more; whether anything was.
+
+        Qt gathers what is to be painted for 5 ms before it begins; here it begins at once, or a frame would end unpainted.
+        """
+        first = self._paints.count
         while True:
             before = self._paints.count
-            self._app.processEvents()
+            work()
+            for window in self._app.topLevelWidgets():
+                if window.isVisible():
+                    QApplication.sendEvent(window, QEvent(QEvent.Type.UpdateRequest))
             if self._paints.count == before:
-                return
+                return before > first
 
     def frame(self, act: Callable[[], object]) -> float:
         """The milliseconds from an event to the end of what it caused to be painted."""
-
         before = self._clock()
         act()
-        self.settle()
+        self._paint_out(QCoreApplication.sendPostedEvents)
         return (self._clock() - before) * 1000
+
+    def frames(self, acts: Iterable[Callable[[], object]]) -> list[float]:
+        """The frames of a series of events; what timers paint in between (fading, the small map) are frames too."""
+        taken: list[float] = []
+        for act in acts:
+            taken.append(self.frame(act))
+            before = self._clock()
+            if self._paint_out(self._app.processEvents):
+                taken.append((self._clock() - before) * 1000)
+        return taken
 
     @property
     def viewer(self) -> Any:
@@ -164,14 +186,14 @@ class Stage:
     def pan(self) -> list[float]:
         """Frames of panning to and fro."""
         ways = ((18, 12), (-18, -12))
-        return [self.frame(lambda way=ways[number % 2]: self.wheel(*way)) for number in range(FRAMES)]  # type: ignore[misc]
+        return self.frames(partial(self.wheel, *ways[number % 2]) for number in range(FRAMES))
 
     def zoom(self) -> list[float]:
         """Frames of zooming in and out around what is seen, to zooms that no frame before had."""
         around = self.viewer.zoom
         middle = QPointF(self.viewer.viewport().rect().center())
         zooms = [around * (1 + (number % 20 - 10) * 0.006 + number * 0.0001) for number in range(FRAMES)]
-        taken = [self.frame(lambda zoom=zoom: self.viewer.zoom_about(zoom, middle, 0.01)) for zoom in zooms]  # type: ignore[misc]
+        taken = self.frames(partial(self.viewer.zoom_about, zoom, middle, 0.01) for zoom in zooms)
         self.viewer.zoom_about(around, middle, 0.01)
         return taken
 
@@ -185,8 +207,11 @@ class Stage:
         self.settle()
         start = QPointF(self.viewer.to_view(items[0].card_rect().center()))
         self.mouse(QEvent.Type.MouseButtonPress, start)
-        offsets = [QPointF(20 + 3 * (number % 30), 2 * (number % 30)) for number in range(FRAMES)]
-        taken = [self.frame(lambda by=by: self.mouse(QEvent.Type.MouseMove, start + by)) for by in offsets]  # type: ignore[misc]
+        # A step of the grid with every frame: less would move nothing.
+        step = max(3.0, GRID * self.viewer.zoom)
+        ways = [20 - abs(number % 40 - 20) for number in range(1, FRAMES + 1)]
+        offsets = [QPointF(20 + step * way, step * way / 2) for way in ways]
+        taken = self.frames(partial(self.mouse, QEvent.Type.MouseMove, start + by) for by in offsets)
         self.viewer.cancel()
         self.view.select_all()
         self.viewer.select_items(())
@@ -216,7 +241,7 @@ class Stage:
                 self.playback.notify("visit", ended | left)
             self.playback.flush()
 
-        taken = [self.frame(some) for _ in range(FRAMES)]
+        taken = self.frames(some for _ in range(FRAMES))
         self.playback.clear()
         self.settle()
         return taken
@@ -226,12 +251,12 @@ class Stage:
         middle = self.viewer.seen.center()
         steps = self.view.projection.steps
         key = min(steps, key=lambda step: (steps[step].card_rect().center() - middle).manhattanLength())
-        taken = []
-        for number in range(FRAMES):
+
+        def renamed(number: int) -> None:
             self.document.end_series()
-            edit = SetStep(key, "name", f"Another name, {number}")
-            taken.append(self.frame(lambda edit=edit: self.document.apply(edit)))  # type: ignore[misc]
-        return taken
+            self.document.apply(SetStep(key, "name", f"Another name, {number}"))
+
+        return self.frames(partial(renamed, number) for number in range(FRAMES))
 
 
 class Alone(Stage):

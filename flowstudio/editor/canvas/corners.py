@@ -15,6 +15,8 @@ from flowstudio.editor.theme import Theme
 MAP_SIZE: Final = QSize(172, 104)
 _INSET: Final = 9.0
 _RENEW_MS: Final = 60
+_CARDS_MS: Final = 300
+"""How long the map's cards may lag behind: thousands of them take longer to paint than a frame has."""
 
 
 class ZoomBar(QFrame):
@@ -82,6 +84,10 @@ class SmallMap(QWidget):
         self.setCursor(Qt.CursorShape.ArrowCursor)
         self._later = QTimer(self, singleShot=True, interval=_RENEW_MS)
         self._later.timeout.connect(self.renew)
+        self._painted = (-1, 0.0)
+        """The overview's revision that the picture shows, and when it was painted."""
+        self._cards_later = QTimer(self, singleShot=True)
+        self._cards_later.timeout.connect(self.update)
 
     def renew_soon(self) -> None:
         """Looks again at what there is, a few times a second at most."""
@@ -128,8 +134,17 @@ class SmallMap(QWidget):
         # The map lies over the view and is painted with every frame of it: the cards are a picture, renewed when the flow or
         # the run changed.
         ink, ratio = self._viewer.stage.ink, self.devicePixelRatioF()
-        key = (scale, origin.x(), origin.y(), ratio, self._viewer.overview.revision, id(ink))
-        if self._picture is None or self._picture[0] != key:
+        key = (scale, origin.x(), origin.y(), ratio, id(ink))
+        revision, now = self._viewer.overview.revision, self._viewer.clock()
+        if self._picture is not None and self._picture[0] == key and self._painted[0] != revision:
+            wait = self._painted[1] + _CARDS_MS / 1000 - now
+            if wait > 0:
+                # A drag or a run changes it with every frame: where it looks follows at once, the cards a little later.
+                if not self._cards_later.isActive():
+                    self._cards_later.start(round(wait * 1000) + 1)
+                return self._picture[1]
+        if self._picture is None or self._picture[0] != key or self._painted[0] != revision:
+            self._painted = revision, now
             picture = QPixmap(self.size() * ratio)
             picture.setDevicePixelRatio(ratio)
             picture.fill(Qt.GlobalColor.transparent)

@@ -37,6 +37,8 @@ _FADED: Final = 0.5
 
 SMALL_FONT_PIXELS: Final = 9.0
 """No text on the canvas is smaller on the screen."""
+_SPINNER_PLACES: Final = 28
+"""As many as a turn has frames."""
 
 
 def pen(color: QColor, width: float, *, cap: Qt.PenCapStyle = Qt.PenCapStyle.FlatCap) -> QPen:
@@ -188,6 +190,11 @@ class Ink:
         """The line and the "+" button behind a free output, 44 × 24, the line's left end at (0, 12)."""
         return self._picture(("stub", hovered), 44, 24, lambda p: self._draw_stub(p, hovered))
 
+    def spinner(self, turn: float) -> QPixmap:
+        """The ring with its running arc in a square of 16 × 16, turned by a share of a whole turn."""
+        place = round(turn * _SPINNER_PLACES) % _SPINNER_PLACES
+        return self._picture(("spinner", place), 16, 16, lambda p: self._draw_spinner(p, place / _SPINNER_PLACES))
+
     def badge(self, kind: str) -> QPixmap:
         """A round badge in a square of 26 × 26: error, breakpoint, breakpoint-condition, breakpoint-off, breakpoint-hint."""
         return self._picture(("badge", kind), 26, 26, lambda p: self._draw_badge(p, kind))
@@ -275,6 +282,14 @@ class Ink:
             shadow = self._shadows[height] = image
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(around, shadow)
+
+    def _draw_spinner(self, painter: QPainter, turn: float) -> None:
+        box = QRectF(2, 2, 12, 12)
+        painter.setBrush(self.no_brush)
+        painter.setPen(QPen(self.theme.color("run", 0.3), 1.9))
+        painter.drawEllipse(box)
+        painter.setPen(pen(self.theme.color("run"), 1.9, cap=Qt.PenCapStyle.RoundCap))
+        painter.drawArc(box, round((90 - 360 * turn) * 16), -110 * 16)
 
     def _draw_port(self, painter: QPainter, wired: bool, hovered: bool, error: bool, faded: bool) -> None:
         at = 1 if hovered else 2 if error else 0

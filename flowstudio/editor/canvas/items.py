@@ -373,18 +373,8 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
             painter.drawPixmap(self._at(-11.5, -11.5, zoom), ink.badge(kind))
 
     def _paint_spinner(self, painter: QPainter, stage: Stage, zoom: float) -> None:
-        ink = stage.ink
-        color = ink.theme.color("run")
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        radius = 6.0 * zoom
-        box = QRectF((WIDTH - 21) * zoom - radius, 21 * zoom - radius, 2 * radius, 2 * radius)
-        faint = ink.theme.color("run", 0.3)
-        painter.setPen(QPen(faint, 1.9 * zoom))
-        painter.drawEllipse(box)
         turn = 0.0 if stage.still else (stage.now_ms % TURN_MS) / TURN_MS
-        painter.setPen(pen(color, 1.9 * zoom, cap=Qt.PenCapStyle.RoundCap))
-        painter.drawArc(box, round((90 - 360 * turn) * 16), -110 * 16)
+        painter.drawPixmap(self._at(WIDTH - 29, 13, zoom), stage.ink.spinner(turn))
 
     def _paint_paused(self, painter: QPainter, ink: Ink, zoom: float) -> None:
         if zoom < 0.6:

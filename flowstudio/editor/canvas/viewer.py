@@ -42,6 +42,7 @@ from PySide6.QtGui import (
     QWheelEvent,
 )
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsView, QToolTip, QWidget
+from shiboken6 import isValid
 
 from flowstudio.editor.canvas.cards import GRID, WIDTH, CardPort
 from flowstudio.editor.canvas.gestures import Gesture, gesture_for
@@ -287,7 +288,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self._glides.append(animation)
 
         def stopped() -> None:
-            if animation in self._glides:
+            # A canvas that goes takes its animations along, which end then.
+            if isValid(self) and animation in self._glides:
                 self._glides.remove(animation)
                 end()
                 animation.deleteLater()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import shiboken6
 from PySide6.QtCore import QPointF
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QToolButton
@@ -167,3 +168,14 @@ def test_an_insertion_slides_the_others_and_ends_where_the_flow_says(make_world:
     world.viewer.finish_motion()
     assert world.place("c") == (888, 0)
     assert world.view.projection.wires[Wire("b", "c")].route.end == (888, 32)
+
+
+def test_a_canvas_may_go_while_something_moves(make_world: MakeWorld) -> None:
+    make_world()
+    world = World(chain(*"abcdef"))
+    world.show()
+    world.themes.set_reduced_motion(False)
+    world.view.zoom_to(200)
+    world.view.frame_all()
+    shiboken6.delete(world.view)
+    QApplication.processEvents()
