@@ -6,7 +6,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Final
@@ -38,6 +39,9 @@ from flowstudio.trace.limits import Limited
 from flowstudio.trace.payloads import canonical
 
 if TYPE_CHECKING:
+    from flowstudio.engine.bound import BoundPlan
+    from flowstudio.runtime.broadcast import Broadcast
+    from flowstudio.sdk.message import Message
     from flowstudio.templates.instance import Bound, Instance
     from flowstudio.templates.version import Version
 
@@ -61,6 +65,9 @@ def run(
         list[str] | None, typer.Option(metavar="CONNECTION.FIELD=ENV", help="A login's field, from the environment")
     ] = None,
     trace: Annotated[str | None, typer.Option(metavar="FILE", help="Write one JSON line per event")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Record the run, its payloads too, in this data directory")
+    ] = None,
     json: JsonOption = False,
 ) -> int:
     """Run a flow once. Without --payload it takes the sample beside the file, else null.
@@ -73,7 +80,7 @@ def run(
     instance = _instance(version.flow, vars, set or (), secret or ())
     try:
         bound = bind(version, instance)
-        return _run(bound, origin, trigger, payload, meta, trace, json)
+        return _run(bound, origin, trigger, payload, meta, trace, data, json)
     except InvalidInputError as error:
         return refused(in_file(error.problems, file), json)
 
@@ -85,9 +92,10 @@ def _run(
     payload: str | None,
     meta: str | None,
     trace: str | None,
+    data: str | None,
     json: bool,
 ) -> int:
-    from flowstudio.engine.runner import Result, Runner, starting_step
+    from flowstudio.engine.runner import Result, Runner, new_run_id, starting_step
     from flowstudio.plan.compile import compile_flow
     from flowstudio.runtime.launch import launched
     from flowstudio.sdk.message import Message
@@ -103,27 +111,23 @@ def _run(
 
     async def whole() -> Result:
         recorders: list[Any] = [_Console()]
-        file: IO[bytes] | None = None
-        lines: Limited | None = None
-        try:
-            async with launched(
-                plan,
-                registry,
-                variables=given.values,
-                logins=given.connections,
-                customer=given.customer,
-                folder=None if origin is None else origin.parent,
-            ) as bound:
-                if trace is not None:
-                    file = _trace_file(trace)
-                    lines = Limited(_TraceLines(file))
-                    recorders.append(lines)
-                return await Runner(bound, start, message, recorders=recorders).run()
-        finally:
-            if lines is not None:
-                lines.close()
-            if file is not None:
-                file.close()
+        async with AsyncExitStack() as stack:
+            bound = await stack.enter_async_context(
+                launched(
+                    plan,
+                    registry,
+                    variables=given.values,
+                    logins=given.connections,
+                    customer=given.customer,
+                    folder=None if origin is None else origin.parent,
+                )
+            )
+            if trace is not None:
+                recorders.append(stack.enter_context(_traced(trace)))
+            run = new_run_id()
+            if data is not None:
+                recorders.append(stack.enter_context(_recorded(Path(data), bound, run, start, message)))
+            return await Runner(bound, start, message, run=run, recorders=recorders).run()
 
     result = asyncio.run(whole())
     if json:
@@ -172,11 +176,37 @@ class _TraceLines:
         self._file.write(canonical(event.to_json()) + b"\n")
 
 
-def _trace_file(path: str) -> IO[bytes]:
+@contextmanager
+def _traced(path: str) -> Iterator[Limited]:
+    """A recorder that writes a trace to a file."""
     try:
-        return open(path, "wb")
+        file = open(path, "wb")  # noqa: SIM115 - only its opening is tried
     except OSError as error:
         raise StoreError(f"the trace cannot be written to {path}: {error.strerror}; choose another place") from None
+    with file:
+        lines = Limited(_TraceLines(file))
+        try:
+            yield lines
+        finally:
+            lines.close()
+
+
+@contextmanager
+def _recorded(folder: Path, bound: BoundPlan, run: str, trigger: str, message: Message) -> Iterator[Broadcast]:
+    """A recorder that keeps the run and its payloads in a data directory."""
+    from flowstudio.runtime.broadcast import Broadcast
+    from flowstudio.runtime.history import begin_record
+    from flowstudio.stores.payloads import PayloadStore
+    from flowstudio.stores.runs import RunStore
+
+    with closing(PayloadStore(folder)) as payloads, closing(RunStore(folder)) as history:
+        record = begin_record(
+            history, payloads, bound, run=run, trigger=trigger, payload=message.payload, started_at=time.time()
+        )
+        try:
+            yield Broadcast(bound.plan, payloads, record.told)
+        finally:
+            record.flush()
 
 
 def _version_of(file: str) -> tuple[Version, Path | None]:

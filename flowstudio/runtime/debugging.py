@@ -14,15 +14,13 @@ from flowstudio.engine.history import CourseHistory
 from flowstudio.engine.record import Redacting
 from flowstudio.engine.replay import Recording
 from flowstudio.engine.runner import Runner
-from flowstudio.errors import ExpressionError, InvalidInputError, Problem, ProtocolError, StepError
-from flowstudio.expressions.language import VisitClock
-from flowstudio.expressions.text import compile_text
+from flowstudio.errors import InvalidInputError, Problem, ProtocolError
 from flowstudio.plan.provenance import Side, provenance
 from flowstudio.plan.state import RunState, Token
 from flowstudio.runtime import protocol
 from flowstudio.runtime.broadcast import Broadcast
+from flowstudio.runtime.history import begin_record
 from flowstudio.sdk.message import Message
-from flowstudio.sdk.stream import Stream
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.runs import RunRecord, RunStore
 from flowstudio.trace.events import Effected, Failure
@@ -94,32 +92,17 @@ class DebuggedRun:
 
     def record_in(self, history: RunStore) -> None:
         """Has the run recorded in a history."""
-        flow = self.bound.plan.flow
         state = self.runner.state
-        payload = state.payload if state.run else self._message.payload
-        self._record = history.begin(
-            self.id,
-            flow=flow.id,
-            name=flow.name,
-            flow_hash=self.bound.plan.flow_hash,
+        self._record = begin_record(
+            history,
+            self._payloads,
+            self.bound,
+            run=self.id,
             trigger=self._trigger,
+            payload=state.payload if state.run else self._message.payload,
             started_at=self.runner.now(),
-            label=self._label(payload),
-            payload=None if isinstance(payload, Stream) else self._ref(payload)["hash"],
             parent=self.parent,
-            document=flow.to_document(),
         )
-
-    def _label(self, payload: Json) -> str:
-        """What names the run in lists: the flow's label over what began it, secrets masked; empty where that fails."""
-        told = self.bound.plan.flow.label
-        if not told:
-            return ""
-        shown = self._redacting.payload(payload)
-        try:
-            return compile_text(told).text(shown, self.bound.names, VisitClock(self.runner.now(), 0))
-        except (ExpressionError, StepError):
-            return ""  # a label is a help, and must not keep a run from beginning
 
     async def run(self) -> None:
         """Runs to the end, however long it stands still on the way."""

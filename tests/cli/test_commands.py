@@ -16,6 +16,8 @@ from flowstudio.cli import flows
 from flowstudio.cli.main import COMMANDS, main
 from flowstudio.flow.model import canonical_bytes
 from flowstudio.resources import resource
+from flowstudio.stores.payloads import PayloadStore
+from flowstudio.stores.runs import RunStore
 from flowstudio.trace.limits import Limited
 from tests.builders import flow
 
@@ -366,3 +368,19 @@ class TestCalledFlows:
         printed = call("run", str(folder / "outer.flow.json"))
         assert printed.status == 2
         assert "there is no flow parts/inner.flow.json" in printed.err
+
+
+def test_a_run_is_recorded_with_its_payloads_in_a_data_directory(call: Run, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    printed = call("run", EXAMPLE, "--data", str(data), "--json")
+    store, payloads = RunStore(data), PayloadStore(data)
+    try:
+        (run,) = store.runs()["runs"]
+        assert (run["run"], run["status"], run["flow"]) == (printed.json["run"], "succeeded", "customer-sync")
+        visits = store.visits(run["run"])
+        assert [visit["step"] for visit in visits] == ["receive", "stamp", "qualify", "shape", "push", "log"]
+        assert payloads.get(visits[3]["output"]["hash"])["name"] == f"{run['label']}"
+        assert [line["message"] for line in store.lines(run["run"])] == ["CRM answered"]
+    finally:
+        store.close()
+        payloads.close()
