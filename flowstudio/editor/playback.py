@@ -163,8 +163,8 @@ class RunRecord:
     reachable: frozenset[str] = frozenset()
     edited: set[int] = field(default_factory=set)
     """The visits whose input somebody changed."""
-    marked: bool = False
-    """Whether somebody changed what this run worked on."""
+    answered: set[int] = field(default_factory=set)
+    """The visits of which an effect's answer was not the other system's to this request."""
     started_at: float | None = None
     begun_at: float | None = None
     ended_at: float | None = None
@@ -172,6 +172,11 @@ class RunRecord:
     stood: float = 0.0
     """Seconds for which it stood still: no part of its time."""
     has_stood: bool = False
+
+    @property
+    def marked(self) -> bool:
+        """Whether somebody changed what this run worked on."""
+        return bool(self.edited or self.answered)
 
     @property
     def label(self) -> str:
@@ -329,7 +334,8 @@ class Playback(QObject):
             log=[line for line in parent.log if (line.get("visit") or 0) < visit],
             reachable=parent.reachable,
             started_at=time.time(),
-            marked=edited or parent.marked,
+            edited={number for number in parent.edited if number < visit},
+            answered={number for number in parent.answered if number < visit},
             has_stood=True,
         )
         if edited:
@@ -371,11 +377,9 @@ class Playback(QObject):
         """The run was asked to go on: the next news says where to."""
         self._leaving = True
 
-    def mark_edited(self, visit: int | None = None) -> None:
-        """Somebody changed what the run works on: the input of a visit, or an answer."""
-        self.record.marked = True
-        if visit is not None:
-            self.record.edited.add(visit)
+    def mark_edited(self, visit: int, *, answer: bool = False) -> None:
+        """Somebody changed what the run works on: the input of a visit, or with `answer` what came back in it."""
+        (self.record.answered if answer else self.record.edited).add(visit)
         self.runs_changed.emit()
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
@@ -538,7 +542,7 @@ class Playback(QObject):
         if self.is_looking and not self._leaving:
             return  # the run is held; what was under way has ended behind the moment on show
         held = self.paused
-        if held is not None and (self._leaving or held.get("step") == visit["step"]):
+        if held is not None and (self._leaving or _begins(visit, held)):
             self._go_on()
         self._go(len(record.course))
         self._touch(visit["step"])
@@ -671,6 +675,12 @@ class Playback(QObject):
         if status != self.status:
             self.record.status = status
             self.status_changed.emit(status)
+
+
+def _begins(visit: Mapping[str, Any], paused: Mapping[str, Any]) -> bool:
+    """Whether a visit is the one before which the run stood; behind one, its own end is still told."""
+    stood_before = paused.get("when") == "before" and paused.get("reason") != "effect"
+    return stood_before and (visit["visit"], visit["step"]) == (paused.get("visit"), paused.get("step"))
 
 
 def _where(paused: Mapping[str, Any]) -> str:

@@ -312,10 +312,14 @@ class Running(QObject):
 
     def answer(self, answer: Json) -> None:
         """Stands in for the answer to the effect before which the run asks: `recorded`, or `{payload, meta}`."""
-        run = self._playback.run
+        run, paused = self._playback.run, self._playback.paused
+        if paused is None or paused.get("reason") != "effect":
+            self.refused.emit("No effect waits for an answer. A fork asks for one where it would send another request.")
+            return
+        visit = int(paused["visit"])
 
         def answered(_: Any) -> None:
-            self._playback.mark_edited()
+            self._playback.mark_edited(visit, answer=True)
 
         self._playback.moving()
         self._engine.request("edit", {"run": run, "answer": answer}, answered, self._not_moved, owner=self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from flowstudio.editor.panels.changes import ChangesView
 from flowstudio.editor.panels.payload_tree import PayloadTree, Role, ValueEditor
 from flowstudio.editor.panels.samples import SampleSheet
 from flowstudio.editor.workspace import Sample
-from flowstudio.flow.edits import SetStep
-from flowstudio.flow.model import Flow
+from flowstudio.flow.edits import AddWire, SetStep
+from flowstudio.flow.model import Flow, Wire
 from tests.builders import flow
 from tests.editor.counting import CountingServer
 from tests.editor.world import sheet_of, written
@@ -221,6 +222,8 @@ def test_the_debug_storyboard(person: Person, server: CountingServer, tmp_path: 
     person.stands("note")
     assert server.got == [{"no": "INV-1042", "total": 1000}]
     assert "edited input" in person.caption("vat")
+    assert sides.input.views.ref["preview"]["id"] == "V-1"
+    person.until(lambda: isinstance(sides.output.pages.currentWidget(), ChangesView) and sides.next.isVisible())
     pictures.append(person.shot(tmp_path, "station-6"))
 
     # 7: back, and on in a fork that sends nothing again
@@ -233,6 +236,7 @@ def test_the_debug_storyboard(person: Person, server: CountingServer, tmp_path: 
     assert person.status == "Looking at step 3: Which region?"
     assert playback.state_of("vat").status == "idle"
     assert [visit["step"] for visit in playback.visits] == ["start", "shape"]
+    person.until(lambda: sides.since.isVisible() and sides.next.isVisible())
     pictures.append(person.shot(tmp_path, "station-7"))
     desk.workspace.set_breakpoint("vat", None)
     person.qtbot.mouseClick(window.panes.moment.fork, Qt.MouseButton.LeftButton)
@@ -240,6 +244,8 @@ def test_the_debug_storyboard(person: Person, server: CountingServer, tmp_path: 
     person.asks("vat")  # the input was edited behind that moment: here it is another request
     assert server.got == [{"no": "INV-1042", "total": 1000}]
     assert window.panes.moment.words.text() == "Create VAT invoice would send this"
+    assert not desk.data.marked.isVisible()  # it begins before what was edited
+    pictures.append(person.shot(tmp_path, "station-7-asks"))
 
     # 8: it is sent and refused; tried again, it goes well
     server.refuse = "TaxId__c is required"
@@ -261,4 +267,307 @@ def test_the_debug_storyboard(person: Person, server: CountingServer, tmp_path: 
     assert playback.visits[0]["step"] == "start"
     assert len(server.got) == 3
     images = [picture.toImage() for picture in pictures]
-    assert all(one != other for one, other in zip(images, images[1:], strict=False))
+    assert all(one != other for one, other in itertools.pairwise(images))
+
+
+def standing(person: Person) -> Person:
+    """Stands before the request."""
+    person.desk.workspace.set_breakpoint("vat", {"step": "vat", "when": "before"})
+    person.press(KEY.Key_F5)
+    person.stands("vat")
+    return person
+
+
+def finished(person: Person) -> Person:
+    """Runs to the end."""
+    number = person.desk.playback.number
+    person.until(person.window.isActiveWindow)
+    person.press(KEY.Key_F5)
+    person.until(lambda: person.desk.playback.number > number)
+    person.ended()
+    return person
+
+
+def test_what_was_sent_is_not_sent_again_in_a_fork_with_the_same_request(
+    person: Person, server: CountingServer
+) -> None:
+    finished(person)
+    desk, playback = person.desk, person.desk.playback
+    for _ in range(3):
+        before = len(playback.visits)
+        person.press(KEY.Key_Up, ALT)
+        person.until(lambda before=before: len(playback.visits) < before)
+    person.stands("region", live=False)
+    assert playback.status == "succeeded"
+    assert person.window.panes.toolbar.run.text() == "Continue"
+    person.qtbot.mouseClick(person.window.panes.moment.fork, Qt.MouseButton.LeftButton)
+    person.until(lambda: playback.label == "1.1")
+    person.ended()
+    assert len(server.got) == 1
+    assert "already sent" in person.caption("vat")
+    desk.workspace.select(["vat"])
+    sides = desk.data.sides
+    assert sides is not None
+    assert sides.sent.text() == "Already sent"
+    desk.data.show_left("ledger")
+    model = desk.data.ledger.model
+    assert "not sent again" in model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    playback.show_run(playback.runs[0])
+    assert [visit["step"] for visit in playback.visits] == ["start", "shape", "region", "vat", "note"]
+    assert desk.data.header.title.text() == "Run 1"
+
+
+@pytest.mark.slow
+def test_back_and_on_again_moves_the_playhead_alone(person: Person, server: CountingServer) -> None:
+    finished(person)
+    desk, playback = person.desk, person.desk.playback
+    whole = [desk.playback.state_of(step) for step in desk.document.flow.steps]
+    person.press(KEY.Key_Up, ALT)
+    person.stands("note", live=False)
+    person.press(KEY.Key_Up, ALT)
+    person.stands("vat", live=False)
+    assert playback.state_of("us").status == "idle"
+    person.press(KEY.Key_Down, ALT)
+    person.stands("note", live=False)
+    person.press(KEY.Key_Down, ALT)
+    person.ended()
+    assert [desk.playback.state_of(step) for step in desk.document.flow.steps] == whole
+    assert person.status.startswith("Run 1 finished in")
+    person.press(KEY.Key_Down, ALT)
+    assert not person.window.actions_["on"].isEnabled()
+    assert len(server.got) == 1
+
+
+@pytest.mark.slow
+def test_escape_goes_back_to_now(person: Person) -> None:
+    standing(person)
+    person.press(KEY.Key_Up, ALT)
+    person.stands("region", live=False)
+    person.press(KEY.Key_Escape)
+    person.stands("vat")
+    assert not person.window.panes.moment.isVisible()
+
+
+@pytest.mark.slow
+def test_a_click_on_a_row_and_a_drag_move_the_playhead(person: Person) -> None:
+    finished(person)
+    desk, playback = person.desk, person.desk.playback
+    rows = desk.data.timeline.rows
+    index = desk.data.timeline.model.index(desk.data.timeline.model.row_of("shape"))
+    person.qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=rows.visualRect(index).center())
+    person.stands("shape", "after", live=False)
+    assert desk.workspace.current_step == "shape"
+    sides = desk.data.sides
+    assert sides is not None
+    assert sides.output.views.ref is not None
+    assert [visit["step"] for visit in playback.visits] == ["start", "shape"]
+    assert [status for *_, status in desk.data.timeline.model.bars("vat")] == ["later"]
+    scale = desk.data.timeline.scale
+    person.qtbot.mousePress(scale, Qt.MouseButton.LeftButton, pos=QPoint(2, 10))
+    person.stands("start", live=False)
+    person.qtbot.mouseRelease(scale, Qt.MouseButton.LeftButton, pos=QPoint(2, 10))
+    person.qtbot.mousePress(scale, Qt.MouseButton.LeftButton, pos=QPoint(scale.width() - 4, 10))
+    person.ended()
+    assert len(playback.visits) == 5
+
+
+@pytest.mark.slow
+def test_an_edit_at_an_earlier_moment_is_a_fork_and_the_answer_can_be_the_recorded_one(
+    person: Person, server: CountingServer
+) -> None:
+    finished(person)
+    desk, playback = person.desk, person.desk.playback
+    desk.running.goto(4)
+    person.stands("vat", live=False)
+    person.enter("7", "total_net")
+    person.until(lambda: playback.label == "1.1")
+    person.stands("vat")
+    assert desk.data.marked.isVisible()
+    assert playback.paused is not None
+    assert playback.paused["input"]["preview"]["total_net"] == 7
+    person.press(KEY.Key_F5)
+    person.asks("vat")
+    bar = person.window.panes.moment
+    assert bar.more.text() == f"POST {server.url}"
+    sides = desk.data.sides
+    assert sides is not None
+    assert sides.output.header.title.text() == "Would send"
+    person.qtbot.mouseClick(bar.use, Qt.MouseButton.LeftButton)
+    person.stands("note")
+    person.press(KEY.Key_F5)
+    person.ended()
+    assert server.got == [{"no": "INV-1042", "total": 149}]
+
+
+@pytest.mark.slow
+def test_an_answer_is_entered(person: Person, server: CountingServer) -> None:
+    finished(person)
+    desk, playback = person.desk, person.desk.playback
+    desk.running.goto(4)
+    person.stands("vat", live=False)
+    desk.running.edit(7, ("total_net",))
+    person.until(lambda: playback.label == "1.1")
+    person.stands("vat")
+    person.press(KEY.Key_F10)
+    person.asks("vat")
+    sheet = sheet_of(person.qtbot, SampleSheet, lambda: person.window.panes.moment.enter.click())
+    text = sheet.findChild(QPlainTextEdit)
+    assert text is not None
+    text.setPlainText('{"id": "made up"}')
+    person.until(sheet.isActiveWindow)
+    person.press(KEY.Key_Return, CTRL, to=text)
+    person.until(lambda: QApplication.activeModalWidget() is None)
+    person.stands("note")
+    assert playback.paused is not None
+    assert playback.paused["input"]["preview"]["id"] == "made up"
+    assert playback.record.marked
+    assert len(server.got) == 1
+
+
+@pytest.mark.slow
+def test_a_condition_is_typed_and_goes_to_a_run_under_way(person: Person, server: CountingServer) -> None:
+    standing(person)
+    desk = person.desk
+    desk.workspace.select(["note"])
+    person.press(KEY.Key_F9, CTRL)
+    popover = desk.canvas.findChild(BreakpointPopover)
+    assert popover is not None
+    person.qtbot.keyClicks(popover.condition, "((")
+    person.press(KEY.Key_Return, to=popover.condition)
+    assert popover.isVisible()
+    assert popover.fault.text().startswith("Condition: ")
+    popover.condition.clear()
+    person.qtbot.keyClicks(popover.condition, 'id = "V-1"')
+    person.press(KEY.Key_Return, to=popover.condition)
+    assert desk.workspace.breakpoints["note"]["condition"] == 'id = "V-1"'
+    assert desk.canvas.projection.steps["note"].breakpoint == "condition"
+    person.press(KEY.Key_F5)
+    person.stands("note")
+    assert len(server.got) == 1
+
+
+@pytest.mark.slow
+def test_a_log_text_writes_and_does_not_stop(person: Person) -> None:
+    person.desk.workspace.set_breakpoint("vat", {"step": "vat", "when": "before", "log": "Sends {{ total_net }}"})
+    finished(person)
+    assert [line["message"] for line in person.desk.playback.log] == ["Sends 149"]
+
+
+@pytest.mark.slow
+def test_muted_breakpoints_and_a_run_without_stops(person: Person, server: CountingServer) -> None:
+    desk = person.desk
+    desk.workspace.set_breakpoint("vat", {"step": "vat", "when": "before"})
+    person.press(KEY.Key_F5, CTRL)
+    person.ended()
+    person.press(KEY.Key_F9, CTRL | SHIFT)
+    assert person.window.status.breakpoints.text == "1 breakpoint, muted"
+    assert desk.canvas.projection.steps["vat"].breakpoint == "off"
+    finished(person)
+    person.press(KEY.Key_F9, CTRL | SHIFT)
+    person.press(KEY.Key_F5)
+    person.stands("vat")
+    person.press(KEY.Key_F5, CTRL)
+    person.ended()
+    assert len(server.got) == 3
+
+
+@pytest.mark.slow
+def test_any_error_stops_where_that_is_wished(person: Person, server: CountingServer) -> None:
+    server.refuse = "No"
+    assert person.desk.document.apply(AddWire(Wire("vat", "us", "error")))
+    person.window.actions_["errors_stop"].trigger()
+    person.press(KEY.Key_F5)
+    person.stands("vat", "error")
+    assert person.status == "Paused because Create VAT invoice failed"
+    assert person.desk.canvas.projection.steps["vat"].pill == "Paused on error"
+    person.press(KEY.Key_F5)
+    person.ended()
+
+
+@pytest.mark.slow
+def test_a_pin_stands_in_for_a_step_and_can_be_edited(person: Person, server: CountingServer) -> None:
+    finished(person)
+    desk = person.desk
+    desk.workspace.select(["vat"])
+    desk.canvas.setFocus()
+    person.press(KEY.Key_P, to=desk.canvas.viewer)
+    person.until(lambda: "vat" in desk.workspace.pins)
+    assert desk.canvas.projection.steps["vat"].pinned
+    sheet = sheet_of(person.qtbot, SampleSheet, lambda: desk.edit_pin("vat"))
+    text = sheet.findChild(QPlainTextEdit)
+    assert text is not None
+    text.setPlainText('{"id": "pinned"}')
+    person.until(sheet.isActiveWindow)
+    person.press(KEY.Key_Return, CTRL, to=text)
+    person.until(lambda: QApplication.activeModalWidget() is None)
+    finished(person)
+    assert len(server.got) == 1
+    assert desk.playback.visits[-1]["input"]["preview"] == {"id": "pinned"}
+    desk.workspace.select(["region"])
+    person.press(KEY.Key_P, to=desk.canvas.viewer)
+    assert "cannot be pinned" in person.status
+    assert "region" not in desk.workspace.pins
+
+
+@pytest.mark.slow
+def test_run_to_here_from_here_and_this_step_alone(person: Person, server: CountingServer) -> None:
+    desk = person.desk
+    desk.workspace.select(["vat"])
+    person.press(KEY.Key_F10, CTRL)
+    person.stands("vat")
+    person.press(KEY.Key_F5, SHIFT)
+    person.ended("stopped")
+    assert server.got == []
+    desk.workspace.select(["region"])
+    person.press(KEY.Key_Return, CTRL | ALT)
+    person.until(lambda: desk.playback.number == 2)
+    person.ended()
+    assert [visit["step"] for visit in desk.playback.visits] == ["region", "vat", "note"]
+    desk.workspace.select(["vat"])
+    person.press(KEY.Key_Return, CTRL)
+    person.until(lambda: desk.playback.number == 3)
+    person.stands("vat", "after")
+    assert person.status == "Paused after Create VAT invoice"
+    assert len(server.got) == 2
+
+
+@pytest.mark.slow
+def test_restart_leaves_where_it_stands(person: Person, server: CountingServer) -> None:
+    standing(person)
+    person.press(KEY.Key_F5, CTRL | SHIFT)
+    person.until(lambda: person.desk.playback.number == 2)
+    person.stands("vat")
+    assert server.got == []
+
+
+@pytest.mark.slow
+def test_a_retry_with_a_changed_flow_says_what_became_of_it(person: Person, server: CountingServer) -> None:
+    server.refuse = "No"
+    person.press(KEY.Key_F5)
+    person.ended("failed")
+    person.press(KEY.Key_F5, ALT)
+    person.asks("vat")
+    person.press(KEY.Key_F5)
+    person.until(lambda: len(server.got) == 2)
+    person.ended("failed")
+    assert [record.label for record in person.desk.playback.runs] == ["1", "1.1"]
+
+
+@pytest.mark.slow
+def test_the_ledger_tells_key_and_answer(person: Person, server: CountingServer) -> None:
+    finished(person)
+    desk = person.desk
+    desk.data.show_left("ledger")
+    model = desk.data.ledger.model
+    person.until(lambda: model.rowCount() == 1)
+    desk.data.ledger.rows.viewport().repaint()
+    QApplication.processEvents()
+    person.window.grab()
+    person.until(lambda: server.keys[0] in str(model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)))
+    assert "201" in model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)
+    place = desk.data.ledger.rows.visualRect(model.index(0)).center()
+    person.qtbot.mouseClick(desk.data.ledger.rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert desk.workspace.current_step == "vat"
+    sides = desk.data.sides
+    assert sides is not None
+    assert sides.output.segments.choice == "request"

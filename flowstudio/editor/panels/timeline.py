@@ -217,6 +217,8 @@ class TimelineModel(QAbstractListModel):
 
 def figures(state: StepState) -> str:
     """What stands at the end of a step's row."""
+    if state.where.startswith("Looking"):
+        return "here"
     if state.status in _WORDS:
         return _WORDS[state.status]
     if state.status == "idle":
