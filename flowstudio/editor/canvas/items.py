@@ -253,7 +253,8 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
             else:
                 painter.drawPixmap(corner, ink.card(self._fade[0], card.height))
                 painter.setOpacity(painter.opacity() * max(0.0, share))
-        painter.drawPixmap(corner, ink.card(look, card.height))
+        if painter.opacity() > 0:
+            painter.drawPixmap(corner, ink.card(look, card.height))
         if self._fade is not None:
             painter.setOpacity(FADED_TARGET if stage.refusals and self.id in stage.refusals else 1.0)
         painter.drawPixmap(self._at(12, 12, zoom), ink.tile(card.icon, card.category, faded or card.disabled))
@@ -775,7 +776,25 @@ class NoteItem(_Frame):
             wrap = Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
             painter.drawText(area, int(wrap), body if newline else title)
             painter.setClipping(False)
+        elif zoom >= FAR and not stage.draft:
+            self._paint_first_line(painter, ink, zoom)
         self._paint_grip(painter, ink)
+
+    def _paint_first_line(self, painter: QPainter, ink: Ink, zoom: float) -> None:
+        """What a note says where the whole of it would be too small to read."""
+        grown = SMALL_FONT_PIXELS / (12 * zoom)
+        if self._height < 26 * grown:
+            return
+        first = self.text.strip().partition("\n")[0]
+        words = ink.metrics(ink.note_title_font).elidedText(
+            first, Qt.TextElideMode.ElideRight, (self._width - 28) / grown
+        )
+        painter.save()
+        painter.setFont(ink.note_title_font)
+        painter.setPen(ink.text2)
+        painter.scale(grown, grown)
+        painter.drawText(QPointF(14 / grown, 19), words)
+        painter.restore()
 
 
 class GroupItem(_Frame):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPointF
@@ -10,7 +11,7 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
 
 from flowstudio.editor.canvas.items import StepItem
-from flowstudio.flow.model import Wire
+from flowstudio.flow.model import Group, Wire
 from tests.editor.canvas.conftest import MakeWorld
 from tests.editor.canvas.world import World, orders
 
@@ -161,3 +162,26 @@ def test_dots_lie_on_the_grid(make_world: MakeWorld) -> None:
         at = world.at(QPointF(x, 2424))
         assert not near(image, at, canvas, 0, 3), x
         assert near(image, at + QPointF(12, 12), canvas, 1, 1), x
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.6, 0.4])
+def test_a_note_says_something_at_every_zoom_that_can_be_read(make_world: MakeWorld, zoom: float) -> None:
+    world = make_world()
+    world.viewer.look_at(zoom, QPointF(200, 190))
+    image = grab(world)
+    ground = world.themes.current.blend("canvas", "cTrigger", 0.07)
+    assert ink(image, world, -12, 150, 300, 230, ground) > 40
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("zoom", [1.0, 0.5, 0.2])
+def test_a_folded_group_is_a_card_at_every_level_of_detail(make_world: MakeWorld, theme: str, zoom: float) -> None:
+    world = make_world(replace(orders(), groups={"g1": Group("Lines", ("lines", "map"))}), theme=theme)
+    world.workspace.set_collapsed(["g1"], True)
+    world.viewer.look_at(zoom, QPointF(500, 40))
+    image, colors = grab(world), world.themes.current
+    inside = world.at(QPointF(296 + 200, 54))
+    expected = colors.color("node") if zoom > 0.25 else world.viewer.stage.ink.far_brushes["idle"].color()
+    assert near(image, inside, expected, 1, 6)
+    put_away = world.at(QPointF(592 + 116, 10))
+    assert near(image, put_away, colors.color("canvas"), 0, 6)
