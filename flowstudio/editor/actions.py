@@ -33,6 +33,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("open", "Open…", "File", ("Ctrl+O",), "folder-open"),
     Command("save", "Save", "File", ("Ctrl+S",), "floppy-disk"),
     Command("save_as", "Save as…", "File", ("Ctrl+Shift+S",)),
+    Command("reload", "Reload from disk", "File", (), "arrows-clockwise", "what another program has written"),
+    Command("compare_saved", "Compare with saved…", "File", (), "git-diff", "what is not saved yet"),
+    Command("compare_commit", "Compare with last commit…", "File", (), "git-commit", "in a git folder"),
     Command("export", "Export template…", "File", ("Ctrl+E",), "package", "from this flow"),
     Command("close_tab", "Close tab", "File", ("Ctrl+W",)),
     Command("welcome", "Welcome page", "File", (), "house"),
@@ -90,7 +93,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command(
         "commands", "Search or run a command", "Help", ("Ctrl+K", "Ctrl+Shift+P"), "magnifying-glass", listed=False
     ),
-    Command("keys", "Keys", "Help", (), "keyboard"),
+    Command("help", "Help", "Help", ("F1",), "question", "of the selected step"),
+    Command("keys", "Keys", "Help", ("?",), "keyboard"),
     Command("about", "About FlowStudio", "Help", (), "info"),
 )
 

@@ -57,6 +57,8 @@ class Surround:
 class Desk(QObject):
     """An open flow. The window shows the parts of the desk that is in front."""
 
+    changed_outside = Signal()
+    """Another program wrote the flow's file, and it differs from what was opened or saved here."""
     said = Signal(str, str)
     """A sentence for the status bar, and its tone."""
     face_changed = Signal()
@@ -74,6 +76,8 @@ class Desk(QObject):
         self._outline: Outline | None = None
         self.problems: Sequence[Problem] = ()
         self.is_example = False
+        self.is_outdated = False
+        """Whether the file is known to hold something else than what was opened or saved here."""
         self.canvas: CanvasView
         self.inspector: Inspector
         self.data: DataPanel
@@ -150,6 +154,12 @@ class Desk(QObject):
     def open(self, path: Path) -> None:
         """Opens a file; FileError says what is wrong with it."""
         self.document.open(path)
+
+    def look_at_file(self) -> None:
+        """Looks whether another program has changed the flow's file."""
+        self.is_outdated = self.document.changed_on_disk()
+        if self.is_outdated:
+            self.changed_outside.emit()
 
     def check(self) -> None:
         """Looks for problems now."""

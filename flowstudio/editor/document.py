@@ -161,6 +161,25 @@ class Document(QObject):
         self._example = None
         self._begin(file.flow, file)
 
+    @property
+    def saved_flow(self) -> Flow:
+        """The flow as it was opened or saved last."""
+        return self._saved_flow
+
+    def reload(self) -> None:
+        """Takes the file as it is now, one step of undo; FileError says what is wrong with it, and nothing changes."""
+        if self._file is None:
+            return
+        file = read_flow(self._file.path)
+        self.end_series()
+        before = self._flow
+        self._file, self._saved_flow = file, file.flow
+        changes = diff(before, file.flow)
+        if changes:
+            self.undo_stack.push(EditCommand(self, before, file.flow, changes, "reload from disk", None, self._clock()))
+        self.undo_stack.setClean()
+        self.drop_recovery()
+
     def recover(self, flow: Flow, path: Path | None) -> None:
         """Takes over the unsaved copy that an earlier editor left; it stays modified until it is saved."""
         try:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QMimeData, QPoint, Qt
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -31,9 +31,11 @@ from flowstudio.editor.panels.settings import SettingsSheet
 from flowstudio.editor.panels.status import StatusBar
 from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
 from flowstudio.editor.preferences import Preferences
+from flowstudio.editor.watching import Watching
 from flowstudio.editor.workspace import Sample
 from flowstudio.errors import FileError, Problem
 from flowstudio.flow.files import read_flow, read_payload
+from flowstudio.flow.model import Flow
 
 
 class EditorWindow(QMainWindow):
@@ -52,6 +54,8 @@ class EditorWindow(QMainWindow):
         self._examples = tuple(examples)
         self.desks: Final = Desks(shared, recent, self)
         self._awake = False
+        self._watching = Watching(self)
+        self.setAcceptDrops(True)
         self._outlined = preferences.flag("outline")
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
@@ -102,6 +106,10 @@ class EditorWindow(QMainWindow):
             "open": self.desks.ask_open,
             "save": self.desks.save,
             "save_as": self.desks.save_as,
+            "reload": self._reload,
+            "compare_saved": self.compare_with_saved,
+            "compare_commit": self.compare_with_commit,
+            "help": self.open_help,
             "export": self.export,
             "close_tab": self._close_front,
             "welcome": self.show_welcome,
@@ -162,6 +170,7 @@ class EditorWindow(QMainWindow):
         self.desks.added.connect(self._added)
         self.desks.removed.connect(self._removed)
         self.desks.brought.connect(self._show_front)
+        self._watching.written.connect(self._file_written)
         self.desks.saved.connect(lambda: self.status.mention("Saved", "muted", "cloud-check"))
         panes = self.panes
         panes.arranged.connect(self._enable)
@@ -262,6 +271,9 @@ class EditorWindow(QMainWindow):
         desk: Desk = added
         self.panes.add(desk.canvas, desk.inspector, desk.data)
         desk.said.connect(self._said)
+        desk.changed_outside.connect(self._changed_outside)
+        desk.document.path_changed.connect(self._watch)
+        desk.document.saved.connect(self._watch)
         desk.face_changed.connect(self._faces_changed)
         desk.problems_changed.connect(self._problems_changed)
         desk.playback.status_changed.connect(self._status_changed)
@@ -290,6 +302,8 @@ class EditorWindow(QMainWindow):
         if desk is None:
             self.show_welcome()
             return
+        self._watch()
+        self._show_notice()
         self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
         self._place_outline()
         self.pages.setCurrentWidget(self.panes)
@@ -302,6 +316,121 @@ class EditorWindow(QMainWindow):
         self._status_changed()
         self._breakpoints_changed()
         self._enable()
+
+    def _watch(self) -> None:
+        paths = [desk.document.path for desk in self.desks.all]
+        self._watching.watch([path for path in paths if path is not None])
+        for desk in self.desks.all:
+            if desk.is_outdated and not desk.document.changed_on_disk():
+                desk.is_outdated = False
+                self._show_notice()
+
+    def _file_written(self, path: Any) -> None:
+        for desk in self.desks.all:
+            if desk.document.path == path:
+                desk.look_at_file()
+
+    def _changed_outside(self) -> None:
+        self._show_notice()
+
+    def _show_notice(self) -> None:
+        """Tells that another program changed the file of the flow in front, where it did."""
+        desk, notice = self.desk, self.panes.notice
+        path = desk.document.path if desk is not None else None
+        if desk is None or path is None or not desk.is_outdated:
+            notice.clear()
+            return
+        lost = ", your changes stay in the undo list" if desk.document.would_lose else ""
+        notice.tell(
+            f"{path.name} was changed by another program",
+            (("Compare", self._compare_with_disk), (f"Reload{lost}", self._reload), ("Keep mine", self._keep_mine)),
+            icon="arrows-clockwise",
+            dismissed=self._keep_mine,
+        )
+
+    def _keep_mine(self) -> None:
+        # Saving asks once more before it writes over the other version.
+        if self.desk is not None:
+            self.desk.is_outdated = False
+
+    def _reload(self) -> None:
+        desk = self.desk
+        if desk is None or desk.document.path is None:
+            return
+        try:
+            desk.document.reload()
+        except FileError as error:
+            about.show_file_problems(desk.document.path, error.problems, self._shared.themes, self)
+            return
+        desk.is_outdated = False
+        self._show_notice()
+        self.status.mention("Reloaded. Ctrl+Z takes it back.", "muted", "arrows-clockwise")
+
+    def _compare_with_disk(self) -> None:
+        desk = self.desk
+        path = desk.document.path if desk is not None else None
+        if desk is None or path is None:
+            return
+        try:
+            theirs = read_flow(path).flow
+        except FileError as error:
+            about.show_file_problems(path, error.problems, self._shared.themes, self)
+            return
+        self._compare("What the file on disk would change", desk.document.flow, theirs, path.name)
+        self._show_notice()
+
+    def compare_with_saved(self) -> None:
+        """Lists what is not saved yet."""
+        if self.desk is not None:
+            document = self.desk.document
+            self._compare("Since it was saved", document.saved_flow, document.flow)
+
+    def compare_with_commit(self) -> None:
+        """Lists what changed since the last commit."""
+        desk = self.desk
+        path = desk.document.path if desk is not None else None
+        if desk is None or path is None:
+            return
+        from flowstudio.editor.history import last_committed
+
+        found = last_committed(path)
+        if isinstance(found, str):
+            self._said(found, "warn")
+            return
+        before = found.flow.with_layout(desk.document.flow.layout)
+        told = f"{found.commit} of {found.on}: {found.subject}"
+        self._compare("Since the last commit", before, desk.document.flow, told)
+
+    def _compare(self, what: str, before: Flow, after: Flow, hint: str = "") -> None:
+        from flowstudio.editor.panels.compare import CompareSheet
+
+        sheet = CompareSheet(what, before, after, self._shared.themes, self, hint)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.step_chosen.connect(self._go_step)
+        sheet.open()
+
+    def open_help(self) -> None:
+        """Opens the page of the selected step's component, else the list of keys."""
+        desk = self.desk
+        step = desk.workspace.current_step if desk is not None else None
+        component = desk.document.flow.steps[step].component if desk is not None and step is not None else None
+        if component is None or not self._shared.registry.knows(component):
+            self.actions_["keys"].trigger()
+            return
+        from flowstudio.editor.panels.help import HelpSheet
+
+        sheet = HelpSheet(self._shared.registry.spec(component), self._shared.themes, self)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.show()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if _dropped(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for path in _dropped(event.mimeData()):
+            self.desks.open_file(path)
+        event.acceptProposedAction()
 
     def open_settings(self) -> None:
         """Opens the settings."""
@@ -681,6 +810,8 @@ class EditorWindow(QMainWindow):
             possible[name] = desk is not None
         for name in ("frame_all", "problems", "log", "reset_layout", "outline"):
             possible[name] = desk is not None
+        has_file = desk is not None and desk.document.path is not None
+        possible |= {"reload": has_file, "compare_commit": has_file, "compare_saved": desk is not None}
         for name, can in possible.items():
             self.actions_[name].setEnabled(can)
         undo, redo = self.actions_["undo"], self.actions_["redo"]
@@ -768,6 +899,11 @@ class EditorWindow(QMainWindow):
         self._shared.previews.close()
         self._shared.engine.close()
         event.accept()
+
+
+def _dropped(data: QMimeData) -> list[Path]:
+    """The flow files among what is dragged onto the window."""
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile() and url.toLocalFile().endswith(".json")]
 
 
 def _slug(name: str) -> str:

@@ -17,6 +17,7 @@ from flowstudio.editor.panels.data import DataPanel
 from flowstudio.editor.panels.inspector import WIDTH as INSPECTOR_WIDTH
 from flowstudio.editor.panels.inspector import Inspector
 from flowstudio.editor.panels.moment import MomentBar
+from flowstudio.editor.panels.notice import NoticeBar
 from flowstudio.editor.panels.palette import Palette
 from flowstudio.editor.panels.tabs import Tabs
 from flowstudio.editor.panels.toolbar import Toolbar
@@ -91,6 +92,8 @@ class Panes(QWidget):
         centre.setSpacing(0)
         self.tabs = Tabs(themes, self.centre)
         centre.addWidget(self.tabs)
+        self.notice = NoticeBar(themes, self.centre)
+        centre.addWidget(self.notice)
         self.canvases = QStackedWidget(self.centre)
         centre.addWidget(self.canvases, 1)
         self.capture = CaptureBar(themes, self.centre)

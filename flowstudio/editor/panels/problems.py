@@ -239,9 +239,10 @@ class ProblemsList(QListView):
 
     def viewportEvent(self, event: QEvent) -> bool:
         # A press on the words is theirs alone: it does not choose the row.
-        pressed = event.type() == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent)
-        if pressed and self._under(event.position().toPoint()).isValid():
-            return True
+        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseButtonPress:
+            point = event.position().toPoint()
+            if self._under(point).isValid():
+                return True
         return super().viewportEvent(event)
 
     def _under(self, point: QPoint) -> QModelIndex:
