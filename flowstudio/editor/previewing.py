@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer
 from flowstudio.editor.document import Document
 from flowstudio.editor.engine_process import TIMED_OUT, EngineError, EngineProcess
 from flowstudio.editor.forms.preview import Previewed
+from flowstudio.editor.forms.suggestions import upstream
 from flowstudio.editor.forms.values import given_values
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.running import Running
@@ -29,7 +30,10 @@ GIVE_UP_MS: Final = 300
 WARM_WITHIN_MS: Final = 20_000
 """How long a new process may take to load."""
 
-_KEPT: Final = 8
+_MOST_STEPS: Final = 50
+"""So many steps are shown where an expression reads all of `$steps`."""
+
+_KEPT: Final = 32
 """Payloads at hand: those of the step that is edited and of the steps that it reads."""
 
 OnResult = Callable[[Previewed], None]
@@ -142,7 +146,9 @@ class Previewing(QObject):
             read = reads_of(expression).steps
         except ExpressionError:
             read = frozenset()
-        names = self._document.flow.steps if read is None else read
+        flow, step = self._document.flow, self._workspace.current_step
+        # Where it cannot be told which are read: those from which a message comes here, and of many the nearest.
+        names = upstream(flow, step)[:_MOST_STEPS] if read is None else read
         refs = {name: ref for name in names if (ref := self._output_ref(name)) is not None}
         room = LARGEST_PAYLOAD
         wanted = []
@@ -150,13 +156,14 @@ class Previewing(QObject):
             room -= ref["bytes"]
             if room >= 0:
                 wanted.append((name, str(ref["hash"])))
-        found: dict[str, Json] = {}
+        found: dict[str, Json] = {name: self._pin(name) for name in names if name not in refs}
+        found = {name: payload for name, payload in found.items() if payload is not ABSENT}
 
         def next_one() -> None:
             if not wanted:
                 use(found)
                 return
-            name, payload = wanted.pop()
+            name, payload = wanted.pop(0)
 
             def came(value: Json) -> None:
                 found[name] = value
@@ -206,6 +213,10 @@ class Previewing(QObject):
             else:
                 self._fetch(ref["hash"], use, give_up)
             return
+        pinned = self._pinned_before(step)
+        if pinned is not ABSENT:
+            use(pinned)
+            return
         if not self._reads_the_sample(step):
             give_up("")
             return
@@ -230,9 +241,20 @@ class Previewing(QObject):
             return visit.get("input")
         for wire in self._document.flow.wires_to(step):
             before = self._visit(wire.source)
+            if self._pin(wire.source) is not ABSENT:
+                return None  # what is pinned there comes next, whatever the last run put out
             if before is not None and before.get("output") is not None and self._playback.count_of(wire):
                 return before["output"]  # type: ignore[no-any-return] # the session's own words
         return None
+
+    def _pinned_before(self, step: str) -> Json:
+        """What is pinned at a step before; ABSENT where nothing is."""
+        pins = (self._pin(wire.source) for wire in self._document.flow.wires_to(step))
+        return next((payload for payload in pins if payload is not ABSENT), ABSENT)
+
+    def _pin(self, step: str) -> Json:
+        pin = self._workspace.pins.get(step)
+        return pin["payload"] if isinstance(pin, Mapping) and "payload" in pin else ABSENT
 
     def _reads_the_sample(self, step: str) -> bool:
         """Whether the trigger's payload comes to the step as it is: the trigger itself, and those wired to it."""
