@@ -137,7 +137,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self._row: tuple[tuple[float, ...], QPixmap] | None = None
         self._grid: QPixmap | None = None
         self._pointer = QPointF(0, 0)
-        self._glides: list[QVariantAnimation] = []
+        self._moving: dict[str, QVariantAnimation] = {}
+        """What moves by itself: the look (`look`), the cards (`cards`). Tidying up moves both at once."""
         self._slow_frames = 0
         self._timer = QTimer(self, interval=_FRAME_MS)
         self._timer.timeout.connect(self._tick)
@@ -258,7 +259,7 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             between = start_zoom * (zoom / start_zoom) ** share
             self.look_at(between, start + (centre - start) * share)
 
-        self._animate(_FRAMING_MS, step, lambda: self.look_at(zoom, centre))
+        self._animate("look", _FRAMING_MS, step, lambda: self.look_at(zoom, centre))
 
     def glide(self, places: dict[StepItem, tuple[QPointF, QPointF]]) -> None:
         """Lets cards slide from where they were to where they are."""
@@ -272,25 +273,30 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
             self.moved(item for item in places if item.scene() is not None)
 
         step(0.0)
-        self._animate(_GLIDE_MS, step, lambda: step(1.0))
+        self._animate("cards", _GLIDE_MS, step, lambda: step(1.0))
 
     def finish_motion(self) -> None:
         """Brings everything that is under way to where it goes."""
-        for animation in list(self._glides):
+        for what in list(self._moving):
+            self._finish(what)
+
+    def _finish(self, what: str) -> None:
+        animation = self._moving.get(what)
+        if animation is not None:
             animation.setCurrentTime(animation.duration())
             animation.stop()
 
-    def _animate(self, duration: int, step: Callable[[float], None], end: Callable[[], None]) -> None:
-        self.finish_motion()
+    def _animate(self, what: str, duration: int, step: Callable[[float], None], end: Callable[[], None]) -> None:
+        self._finish(what)
         animation = QVariantAnimation(self, startValue=0.0, endValue=1.0, duration=duration)
         animation.setEasingCurve(QEasingCurve.Type.OutCubic)
         animation.valueChanged.connect(step)
-        self._glides.append(animation)
+        self._moving[what] = animation
 
         def stopped() -> None:
             # A canvas that goes takes its animations along, which end then.
-            if isValid(self) and animation in self._glides:
-                self._glides.remove(animation)
+            if isValid(self) and self._moving.get(what) is animation:
+                del self._moving[what]
                 end()
                 animation.deleteLater()
 

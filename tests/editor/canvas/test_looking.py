@@ -179,3 +179,18 @@ def test_a_canvas_may_go_while_something_moves(make_world: MakeWorld) -> None:
     world.view.frame_all()
     shiboken6.delete(world.view)
     QApplication.processEvents()
+
+
+def test_tidying_up_slides_the_cards_while_the_look_follows(world: World) -> None:
+    world.view.zoom_to(150)
+    world.themes.set_reduced_motion(False)
+    before, zoom = {step: world.place(step) for step in world.flow.steps}, world.view.zoom
+    world.view.tidy()
+    after = world.flow.layout.steps
+    moved = [step for step in after if after[step] != before[step]]
+    assert moved
+    assert all(world.place(step) == before[step] for step in moved), "on their way"
+    assert world.view.zoom == zoom
+    world.viewer.finish_motion()
+    assert all(world.place(step) == after[step] for step in after)
+    assert world.viewer.seen.contains(world.view.projection.bounds())
