@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -169,8 +171,8 @@ def _check_reads(flow: Flow, inside: frozenset[str], registry: Registry, shape: 
         for path, names in _names_read(flow, step, registry):
             for name in ("trigger", "item"):
                 if name in names and not (name == "item" and _in_scope_inside(flow, step, inside, shape)):
-                    what = f"{flow.title_of(step)} ({path[0]}) reads ${name}"
-                    why = f"in the called flow ${name} is another one"
+                    what = f"{flow.title_of(step)} ({path[0]}) reads {'$' if path[0] != 'code' else ''}{name}"
+                    why = f"in the called flow {name} is another one"
                     _refuse(what, why, "hand the value on in the payload first", step)
 
 
@@ -188,6 +190,9 @@ def _names_read(flow: Flow, step: str, registry: Registry) -> Iterable[tuple[tup
         for leaf, path, value in leaves(field, config[field.name], (field.name,)):
             if not isinstance(value, str):
                 continue
+            if leaf.form == "code":
+                yield path, _free_names(value)
+                continue
             try:
                 reads: Reads | None = None
                 if leaf.kind is Kind.EXPRESSION:
@@ -198,6 +203,18 @@ def _names_read(flow: Flow, step: str, registry: Registry) -> Iterable[tuple[tup
                 continue  # it does not compile, which its own problem says
             if reads is not None:
                 yield path, reads.names
+
+
+def _free_names(code: str) -> frozenset[str]:
+    """The names that a function's body reads and does not set itself."""
+    try:
+        tree = ast.parse("def body():\n" + textwrap.indent(code, " "))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()  # it does not compile, which its own problem says
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    taken = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    taken |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return frozenset(node.id for node in names) - taken
 
 
 def _title(flow: Flow, inside: Sequence[str]) -> str:

@@ -158,6 +158,10 @@ def _reads_trigger() -> Flow:
     return drawn({"start": Step("manual@1"), "a": Step("map@1", {"expression": "$trigger.x"})}, ["start -> a"])
 
 
+def _script(code: str) -> Flow:
+    return drawn({"start": Step("manual@1"), "a": Step("script@1", {"code": code})}, ["start -> a"])
+
+
 def _ends_inside() -> Flow:
     pick = Step("choice@1", {"cases": [{"port": "big", "when": "true"}]})
     steps = {"start": Step("manual@1"), "pick": pick, "end": Step("map@1", {"expression": "$"})}
@@ -174,6 +178,8 @@ def _ends_inside() -> Flow:
         (_reads_outside(), ("b",), "reads the output of a"),
         (_reads_outside(), ("a",), "reads the output of a"),
         (_reads_trigger(), ("a",), r"reads \$trigger"),
+        (_script("return trigger['x']"), ("a",), r"a \(code\) reads trigger"),
+        (_script("return steps['start']"), ("a",), "reads the output of start"),
         (_ends_inside(), ("pick",), "the output otherwise of pick ends here"),
     ],
 )
@@ -199,6 +205,11 @@ def test_the_key_writes_the_new_flow_beside_and_selects_the_call(make_world: Mak
     world.document.undo_stack.undo()
     assert world.flow == row()
     assert "double-it" not in world.view.projection.steps
+
+
+def test_a_script_may_call_its_own_variables_as_it_likes() -> None:
+    made = taken_out(_script("total = 0\nfor item in payload:\n    total += item\nreturn total"), "a")
+    assert list(made.called.steps) == ["called", "a"]
 
 
 def test_nothing_selected_says_so(make_world: MakeWorld) -> None:
