@@ -103,6 +103,12 @@ class Desk(QObject):
         self.data.edited.connect(lambda path, value: self.running.edit(value, tuple(path) or None))
         self.data.retry_asked.connect(self.running.retry)
         self.data.run_asked.connect(self.running.run)
+        trigger = self.inspector.trigger
+        trigger.capture_asked.connect(self.running.capture)
+        trigger.fire_asked.connect(self.running.run)
+        trigger.run_asked.connect(self._run_with)
+        trigger.keep_asked.connect(self._keep)
+        self.running.listening.connect(trigger.listen_at)
         self.data.problem_chosen.connect(self.go_to)
         self.data.problems.model.look_for_fixes = self._fixes_of
         self.data.problems.fix_asked.connect(self._mend)
@@ -226,6 +232,16 @@ class Desk(QObject):
         first = next((problem for problem in problems if problem.severity == "error"), None)
         if first is not None:
             self.said.emit(told(first), "err")
+
+    def _run_with(self, sample: Any) -> None:
+        self.workspace.choose_sample(sample)
+        self.running.run(sample.trigger)
+
+    def _keep(self, sample: Any) -> None:
+        self.workspace.choose_sample(sample)
+        kept = self.running.keep_sample()
+        if kept is not None:
+            self.said.emit(f"Kept as {kept.name}", "ok")
 
     def _fixes_of(self, problem: Problem) -> Sequence[Fix]:
         from flowstudio.editor.panels.fixes import fixes_of  # brings the expression language along

@@ -4,7 +4,7 @@ Widgets ask for a look by a dynamic property (`widget.setProperty("kind", "prima
 
     QPushButton   kind = primary | run | go-on | danger | ghost | figure | offer | link; segment (inside a segmented QFrame), small = true
     QToolButton   rail, mini (24 × 24), bare = true
-    QFrame        segmented, card, overlay, toolbox = true; card = panel; rule = h | v; banner = err | warn | run | accent
+    QFrame        segmented, card, overlay, toolbox = true; card = panel; rule = h | v; banner = err | warn | run | accent | bar
     QWidget       pane = app | panel | raised | canvas (a subclass of QWidget needs WA_StyledBackground too)
     QLabel        type = title | heading | label | hint | small | tiny | figure | display
                   tone = muted | faint | accent | ok | err | warn | run; chip = neutral | accent | ok | err | warn | run

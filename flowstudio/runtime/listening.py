@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from flowstudio.engine.runner import Runner
 from flowstudio.errors import InvalidInputError, Problem
 from flowstudio.plan.plan import Plan, PlanStep
 from flowstudio.runtime.launch import launched
+from flowstudio.runtime.protocol import listening_port
 from flowstudio.runtime.webserver import Incoming, Outgoing, WebServer
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.outcome import Reply
@@ -82,7 +82,7 @@ class Listening:
             raise InvalidInputError(
                 Problem("the flow has no webhook to listen to", remedy="add a webhook, or run it with a sample")
             )
-        server = WebServer(self._answer, port=_port_of(self._plan.flow.id), body_limit=self._limit)
+        server = WebServer(self._answer, port=listening_port(self._plan.flow.id), body_limit=self._limit)
         try:
             host, port = await server.start()
         except InvalidInputError:
@@ -158,11 +158,6 @@ class Listening:
     def _waits(self, step: PlanStep) -> bool:
         """Whether the flow may answer itself: an enabled respond can be reached, in a called flow perhaps."""
         return any(other.spec.key == "respond" and not other.disabled for other in self._plan.reached_from(step))
-
-
-def _port_of(flow: str) -> int:
-    """A port that stays the same for a flow, above the usual servers and below the ephemeral ports."""
-    return 20_000 + int.from_bytes(hashlib.blake2b(flow.encode(), digest_size=4).digest(), "big") % 12_000
 
 
 def _json(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Outgoing:

@@ -104,6 +104,7 @@ class CompareSheet(QDialog):
         column.addWidget(text_label(f"{hint}. {count}" if hint else count, "hint"))
         self.tree = QTreeWidget(self)
         self.tree.setHeaderHidden(True)
+        self.tree.setUniformRowHeights(True)
         self.tree.setAccessibleName(what)
         self.tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut
+from PySide6.QtCore import Qt, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QTextBrowser, QVBoxLayout, QWidget
 
 from flowstudio.editor.panels.controls import TextButton, text_label
@@ -45,7 +45,10 @@ class HelpSheet(QDialog):
         theme = self._themes.current
         document = self.page.document()
         document.setDefaultFont(theme.font("ui", 13))
+        document.setDocumentMargin(16)
         document.setMarkdown(text)
+        self.page.moveCursor(QTextCursor.MoveOperation.Start)
+        QTimer.singleShot(0, self.page, lambda: self.page.verticalScrollBar().setValue(0))
 
     def _follow(self, url: QUrl) -> None:
         name = url.fileName()

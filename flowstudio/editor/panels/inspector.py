@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QLabel, QStackedLayout, QWidget
+from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.panels.controls import Pane
+from flowstudio.editor.panels.trigger import TriggerPane
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Themes
 from flowstudio.editor.workspace import Workspace
@@ -47,7 +48,13 @@ class Inspector(Pane):
         self._step_form: StepForm | None = None
         self._values_form: ValuesForm | None = None
         self.setMinimumWidth(280)
-        self._stack = QStackedLayout(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._stack = QStackedLayout()
+        column.addLayout(self._stack, 1)
+        self.trigger: Final = TriggerPane(document, workspace, registry, themes, self)
+        column.addWidget(self.trigger)
         self._several = QLabel(self)
         self._several.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._several.setProperty("type", "hint")
@@ -132,6 +139,7 @@ class Inspector(Pane):
         if not self._ready:
             return
         steps = self._workspace.selection
+        self.trigger.show_step(steps[0] if len(steps) == 1 else None)
         if len(steps) > 1:
             self._several.setText(f"{len(steps)} steps selected")
             self._stack.setCurrentWidget(self._several)

@@ -18,7 +18,7 @@ class NoticeBar(QFrame):
     def __init__(self, themes: Themes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._themes = themes
-        self.setProperty("banner", "accent")
+        self.setProperty("banner", "bar")
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 6, 6, 6)
         row.setSpacing(8)
