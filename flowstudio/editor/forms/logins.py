@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from flowstudio.editor.forms.choices import Combo
 from flowstudio.editor.forms.controls import IconButton, Section
@@ -30,12 +39,24 @@ MakeRow = Callable[[FieldSpec], Row]
 """Makes the row of one field; the table of widgets stands behind it."""
 
 
-class SecretField(Field):
-    """A secret: dots, shown while the eye is held. In a flow's own settings it takes a variable alone."""
+_ACCOUNTS: Final = ("username", "user", "account", "email", "client_id")
+"""The fields of logins that tell whose it is."""
 
-    def __init__(self, around: Surroundings, spec: FieldSpec, parent: QWidget | None = None) -> None:
+_GIVEN: Final = "•••••••• type to replace it"
+
+
+class SecretField(Field):
+    """A secret. What is being typed is shown while the eye is held; what was given before is replaced, never shown.
+
+    In a flow's own settings (`in_flow`) it takes a variable alone.
+    """
+
+    def __init__(
+        self, around: Surroundings, spec: FieldSpec, parent: QWidget | None = None, *, in_flow: bool = True
+    ) -> None:
         super().__init__(around, parent)
         self.spec = spec
+        self._in_flow = in_flow
         self._value: Json = ABSENT
         self.input: Final = LineInput()
         self.input.setEchoMode(QLineEdit.EchoMode.Password)
@@ -54,6 +75,7 @@ class SecretField(Field):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.frame)
         self.setFocusProxy(self.input)
+        self.eye.hide()
         self.input.textEdited.connect(self._typed)
         self.input.left.connect(self._left)
 
@@ -61,7 +83,14 @@ class SecretField(Field):
         if same(value, self._value):
             return
         self._value = value
-        self.input.show_text(value if isinstance(value, str) else "")
+        self._forget()
+
+    def _forget(self) -> None:
+        """Takes the letters off the screen: only that there are some is told from now on."""
+        given = isinstance(self._value, str) and bool(self._value)
+        self.input.show_text("")
+        self.input.setPlaceholderText(_GIVEN if given else self.spec.placeholder or "not set")
+        self.eye.setVisible(False)
 
     def set_invalid(self, invalid: bool) -> None:
         self.frame.set_invalid(invalid)
@@ -70,16 +99,19 @@ class SecretField(Field):
         if text.lstrip().startswith("{{"):
             self.braces_typed.emit(text)
             return
-        if self.around.step is not None and text:
+        if self._in_flow and text:
             # A step's settings are part of the flow's file.
             self.faulted.emit("A secret is never kept in a flow. Use a connection, or a variable by fx.")
             return
         self.faulted.emit("")
+        self.eye.setVisible(bool(text))
         self._value = text or ABSENT
         self.changed.emit((), self._value)
 
     def _left(self) -> None:
         self.input.setEchoMode(QLineEdit.EchoMode.Password)
+        if isinstance(self._value, str) and self.input.text() == self._value:
+            self._forget()
         self.left.emit()
 
 
@@ -127,6 +159,27 @@ class LoginBox(QWidget):
         """What is said below the fields: where the login is kept, or why there are none."""
         return [note.text for note in self._notes]
 
+    def account(self) -> str:
+        """Whose login it is, as far as a field that is no secret tells it: `ana`."""
+        given = self.around.workspace.login(self.slot, self._rows)
+        return next((given[name] for name in _ACCOUNTS if name in self._rows and name in given), "")
+
+    def test(self) -> tuple[bool, str]:
+        """Whether the login can be one, and what was looked at: no kind of login can ask its system by itself."""
+        given = self.around.workspace.login(self.slot, self._rows)
+        for name, row in self._rows.items():
+            title = row.spec.title
+            if name not in given:
+                if row.spec.required:
+                    return False, f"{title} is not given yet."
+                continue
+            try:
+                row.spec.validate(given[name])
+            except ValueError as error:
+                return False, f"{title}: {error}."
+        count = "The field is" if len(self._rows) == 1 else f"All {len(self._rows)} fields are"
+        return True, f"{count} given and may stand there. Whether the system takes them, the next run shows."
+
     def missing(self) -> list[str]:
         """The required fields that nobody gave yet."""
         given = self.around.workspace.login(self.slot, self._rows)
@@ -165,12 +218,29 @@ class ConnectionField(Field):
         self._listed: list[tuple[str, str]] = []
         self._login: LoginBox | None = None
         self._section: Section | None = None
+        self._tested: Note | None = None
         self.combo: Final = Combo(searchable=False)
         self.setFocusProxy(self.combo)
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         self._column.addWidget(self.combo)
+        self.connected: Final = QLabel()
+        self.connected.setTextFormat(Qt.TextFormat.PlainText)
+        self.connected.setProperty("type", "hint")
+        self.connected.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.test_button: Final = QPushButton("Test")
+        self.test_button.setProperty("kind", "link")
+        self.test_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.test_button.setAccessibleName("Test the login")
+        self.test_button.clicked.connect(self.test)
+        self._state = QWidget()
+        state = QHBoxLayout(self._state)
+        state.setContentsMargins(1, 0, 0, 0)
+        state.addWidget(self.connected, 1)
+        state.addWidget(self.test_button)
+        self._state.hide()
+        self._column.addWidget(self._state)
         self.combo.activated.connect(self._activated)
         self.combo.left.connect(self.left)
         around.flow_changed.connect(self._list)
@@ -226,6 +296,27 @@ class ConnectionField(Field):
             self.combo.setPlaceholderText(chosen)
         self._show_login(chosen if chosen in names else None)
 
+    def test(self) -> None:
+        """Says under the field what can be said of the login."""
+        self._forget_test()
+        if self._login is None or self._section is None:
+            return
+        fine, words = self._login.test()
+        if not fine:
+            self._section.open()
+        self._tested = Note(self.around.themes, "ok" if fine else "err", words)
+        self._column.insertWidget(self._column.indexOf(self._state) + 1, self._tested)
+
+    def tested(self) -> str:
+        """What the last test said; nothing once the login is another."""
+        return self._tested.text if self._tested is not None else ""
+
+    def _forget_test(self) -> None:
+        if self._tested is not None:
+            self._column.removeWidget(self._tested)
+            self._tested.deleteLater()
+            self._tested = None
+
     def _show_login(self, slot: str | None) -> None:
         kind = self.around.flow.connections[slot].type if slot is not None else None
         if self._login is not None and self._section is not None:
@@ -235,7 +326,9 @@ class ConnectionField(Field):
             self._column.removeWidget(self._section)
             self._section.deleteLater()
             self._login, self._section = None, None
+        self._state.setVisible(slot is not None)
         if slot is None:
+            self._forget_test()
             return
         self._login = LoginBox(self.around, slot, self._make)
         self._login.setProperty("connection", kind)
@@ -246,8 +339,14 @@ class ConnectionField(Field):
         self._tell_login()
 
     def _tell_login(self, *_: object) -> None:
+        self._forget_test()
         if self._login is not None and self._section is not None:
             missing = self._login.missing()
+            account = self._login.account()
+            self.connected.setText(
+                "No test login yet" if missing else f"Connected as {account}" if account else "Test login given"
+            )
+            self.test_button.setVisible(bool(self._login.rows))
             self._section.header.set_count("not given yet" if missing else "given" if self._login.rows else "")
 
     def _activated(self, index: int) -> None:

@@ -47,6 +47,8 @@ def make_field(around: Surroundings, spec: FieldSpec, variant: str | None = None
         return MappingField(around, spec) if spec.widget == "mapping" else ExpressionField(around, spec)
     if spec.kind is Kind.TEXT and not parts:
         return FileField(around, spec) if spec.widget in ("file", "new-file") else TextField(around, spec)
+    if spec.form == "secret" and not braces:
+        return SecretField(around, spec, in_flow=False)
     if spec.form == "string" and spec.widget == "flow":
         return FlowField(around, spec)
     field = WIDGETS[spec.form](around, spec, part, variant)

@@ -514,10 +514,50 @@ class TestConnections:
     def test_a_secret_is_seen_while_the_eye_is_held(self, bench: Bench) -> None:
         field = bench.field("secret")
         assert field.input.echoMode() == field.input.EchoMode.Password
+        assert not field.eye.isVisibleTo(field)
+        type_into(field.input, "h")
+        field.eye.show()  # a step takes no secret, a login does
         QTest.mousePress(field.eye, PRESSED)
         assert field.input.echoMode() == field.input.EchoMode.Normal
         QTest.mouseRelease(field.eye, PRESSED)
         assert field.input.echoMode() == field.input.EchoMode.Password
+
+
+class TestTestLogins:
+    def test_a_secret_that_was_given_is_replaced_and_never_shown(self, make_bench: MakeBench) -> None:
+        bench = make_bench({"slot": "crm"})
+        bench.workspace.set_login("crm", "token", "hunter2")
+        field = bench.field("slot").login.rows["token"].field
+        assert field.input.text() == ""
+        assert "type to replace it" in field.input.placeholderText()
+        assert not field.eye.isVisibleTo(field)
+        bench.field("slot")._section.open()
+        type_into(field.input, "new")
+        assert field.eye.isVisibleTo(field)
+        leave(field.input)
+        assert field.input.text() == ""
+        assert not field.eye.isVisibleTo(field)
+        assert bench.workspace.login("crm", ["token"]) == {"token": "new"}
+
+    def test_it_is_told_whose_login_it_is(self, make_bench: MakeBench) -> None:
+        bench = make_bench({"slot": "mail"})
+        field = bench.field("slot")
+        assert field.connected.text() == "No test login yet"
+        bench.workspace.set_login("mail", "username", "ana")
+        bench.workspace.set_login("mail", "password", "x")
+        assert field.connected.text() == "Connected as ana"
+
+    def test_a_test_says_what_it_looked_at(self, make_bench: MakeBench) -> None:
+        bench = make_bench({"slot": "mail"})
+        field = bench.field("slot")
+        QTest.mouseClick(field.test_button, PRESSED)
+        assert field.tested() == "User name is not given yet."
+        bench.workspace.set_login("mail", "username", "ana")
+        assert field.tested() == ""  # it is another login now
+        bench.workspace.set_login("mail", "password", "x")
+        QTest.mouseClick(field.test_button, PRESSED)
+        assert field.tested().startswith("All 2 fields are given")
+        assert "x" not in field.tested().split()
 
 
 def test_an_address_that_is_none_is_told_a_moment_after_typing(bench: Bench, qtbot: QtBot) -> None:
