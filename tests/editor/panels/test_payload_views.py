@@ -18,6 +18,7 @@ from flowstudio.editor.panels.payload_pane import PayloadPane
 from flowstudio.editor.panels.payload_source import PayloadSource
 from flowstudio.editor.panels.payload_table import PayloadTable
 from flowstudio.editor.panels.payload_tree import FOLD, PayloadTree, PayloadTreeModel, Role, expression_of
+from flowstudio.editor.picked import Picked, picked
 from flowstudio.editor.theme import Themes
 from tests.editor.panels.stored import StoredPayloads
 
@@ -284,3 +285,64 @@ def test_what_cannot_be_fetched_says_why(qtbot: QtBot, stored: StoredPayloads, s
     with qtbot.waitSignal(model.failed) as failed:
         model.show({"hash": "gone", "type": "object", "count": 1, "bytes": 2, "preview": {}})
     assert "nothing at" in failed.args[0]
+
+
+class TestDragging:
+    """A field can be dragged into a form where it is known whose payload it lies in."""
+
+    PAYLOAD: dict[str, Any] = {"customer": {"name": "Ana"}, "lines": [{"price": 3}, {"price": 4}]}  # noqa: RUF012
+
+    def test_a_line_of_the_tree_travels_with_its_path(
+        self, qtbot: QtBot, stored: StoredPayloads, source: PayloadSource, themes: Themes
+    ) -> None:
+        tree = PayloadTree(source, themes)
+        shown(qtbot, tree)
+        tree.show_payload(stored.put(self.PAYLOAD))
+        model = tree.tree
+        qtbot.waitUntil(lambda: model.rowCount() == 2)
+        lines = model.index(1, 0)
+        qtbot.waitUntil(lambda: model.rowCount(lines) == 2)
+        second = model.index(1, 0, lines)
+        qtbot.waitUntil(lambda: model.rowCount(second) == 1)
+        price = model.index(0, 1, second)
+        assert not model.flags(price) & Qt.ItemFlag.ItemIsDragEnabled
+        model.origin = ("shape", "input")
+        assert model.flags(price) & Qt.ItemFlag.ItemIsDragEnabled
+        data = model.mimeData([price])
+        assert picked(data) == Picked("shape", "input", ("lines", 1, "price"), "number")
+        assert data.text() == "lines[1].price"
+
+    def test_a_payload_that_is_one_value_is_the_whole(
+        self, qtbot: QtBot, stored: StoredPayloads, source: PayloadSource, themes: Themes
+    ) -> None:
+        tree = PayloadTree(source, themes)
+        shown(qtbot, tree)
+        tree.show_payload(stored.put("hello"))
+        tree.tree.origin = ("shape", "output")
+        data = tree.tree.mimeData([tree.tree.index(0, 0)])
+        assert picked(data) == Picked("shape", "output", (), "string")
+
+    def test_a_cell_of_the_table_travels_with_row_and_column(
+        self, qtbot: QtBot, stored: StoredPayloads, source: PayloadSource, themes: Themes
+    ) -> None:
+        table = PayloadTable(source, themes)
+        shown(qtbot, table)
+        table.show_payload(stored.put(self.PAYLOAD["lines"]))
+        model = table.table
+        qtbot.waitUntil(lambda: model.rowCount() == 2 and model.index(1, 0).data() == "4")
+        model.origin = ("fetch", "output")
+        assert picked(model.mimeData([model.index(1, 0)])) == Picked("fetch", "output", (1, "price"), "number")
+
+    def test_a_pane_tells_its_views_whose_payload_it_is(
+        self, qtbot: QtBot, stored: StoredPayloads, source: PayloadSource, themes: Themes
+    ) -> None:
+        pane = PayloadPane("Input", source, themes)
+        shown(qtbot, pane)
+        pane.views.set_origin("shape", "input")
+        pane.show_payload(stored.put(self.PAYLOAD))
+        pane.choose_view("table")
+        (tree,), (table,) = pane.findChildren(PayloadTree), pane.findChildren(PayloadTable)
+        qtbot.waitUntil(lambda: tree.tree.rowCount() == 2 and table.table.rowCount() == 2)
+        assert tree.tree.origin == table.table.origin == ("shape", "input")
+        pane.views.set_origin(None, "input")
+        assert tree.tree.origin is None
