@@ -50,6 +50,11 @@ class Course:
         place = self._places.get(number)
         return self.visits[place] if place is not None else None
 
+    @property
+    def steps(self) -> list[str]:
+        """The steps that were visited, in order of their first visit."""
+        return list(self._steps)
+
     def visits_of(self, step: str) -> list[int]:
         """Places in `visits` of all visits of a step."""
         return self._steps.get(step, [])

@@ -430,10 +430,9 @@ class Playback(QObject):
 
     def steps(self) -> list[str]:
         """The steps that can take part in the run: visited ones in order of their first visit, then the others."""
-        visited = (str(visit["step"]) for visit in self.course.visits)
         flow = self.flow
         rest = (step for step in flow.steps if step in self.record.reachable) if flow is not None else ()
-        return list(dict.fromkeys((*visited, *rest)))
+        return list(dict.fromkeys((*self.course.steps, *rest)))
 
     def visits_of(self, step: str) -> Sequence[int]:
         """Indices into `visits` of the visits of one step."""
@@ -627,7 +626,7 @@ class Playback(QObject):
         record.error = params.get("error")
         record.outputs = params.get("outputs") or ()
         record.duration_ms = params.get("duration_ms")
-        if record.duration_ms is None or record.has_stood:
+        if record.duration_ms is None or record.has_stood or record.stood:
             record.duration_ms = self._measured()
         self._dirty.update(step for step, held in self._steps.items() if held.running)
         if record.error is not None and (step := record.error.get("step")) in self._steps:

@@ -281,6 +281,7 @@ def standing(person: Person) -> Person:
 def finished(person: Person) -> Person:
     """Runs to the end."""
     number = person.desk.playback.number
+    person.window.activateWindow()
     person.until(person.window.isActiveWindow)
     person.press(KEY.Key_F5)
     person.until(lambda: person.desk.playback.number > number)
@@ -503,10 +504,10 @@ def test_a_pin_stands_in_for_a_step_and_can_be_edited(person: Person, server: Co
     finished(person)
     assert len(server.got) == 1
     assert desk.playback.visits[-1]["input"]["preview"] == {"id": "pinned"}
-    desk.workspace.select(["region"])
+    desk.workspace.select(["start"])
     person.press(KEY.Key_P, to=desk.canvas.viewer)
     assert "cannot be pinned" in person.status
-    assert "region" not in desk.workspace.pins
+    assert "start" not in desk.workspace.pins
 
 
 @pytest.mark.slow

@@ -169,6 +169,8 @@ class Segments(QFrame):
     @property
     def full_width(self) -> int:
         """How much room all choices need side by side."""
+        for key in self.shown:
+            self._buttons[key].ensurePolished()  # one that was never seen does not know its style yet
         return sum(self._buttons[key].sizeHint().width() for key in self.shown)
 
     def choose(self, key: str) -> None:

@@ -460,7 +460,7 @@ def _run_words(record: RunRecord, title: Callable[[str], str]) -> str:
 def _outcome(playback: Playback) -> tuple[str, str]:
     """The pill beside the run's number."""
     if playback.is_looking:
-        return "earlier moment", "warn"
+        return "earlier", "warn"
     match playback.status:
         case "succeeded":
             return duration_text(playback.duration_ms or 0.0), "ok"

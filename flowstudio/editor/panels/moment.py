@@ -34,6 +34,7 @@ class MomentBar(QFrame):
         super().__init__(parent)
         self._themes = themes
         self._shown_icon = "clock-counter-clockwise"
+        self._short = ""
         self.setProperty("banner", "warn")
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 8, 8, 8)
@@ -86,6 +87,7 @@ class MomentBar(QFrame):
         if asks:
             self._shown_icon = "question-fill"
             self.words.setText(f"{title} would send this")
+            self._short = "Send this?"
             self.more.setText(_request_text(paused))
             recorded = bool(paused.get("recorded"))
             self.use.setEnabled(recorded)
@@ -97,13 +99,29 @@ class MomentBar(QFrame):
         else:
             self._shown_icon = "clock-counter-clockwise"
             self.words.setText(f"Looking at step {paused['visit']} of {len(playback.course.visits)}")
+            self._short = f"Step {paused['visit']}"
             after = "after " if paused.get("when") != "before" else ""
             self.more.setText(f"{after}{title}")
         self._dress()
         self.show()
 
+    def fit(self, room: int) -> int:
+        """Leaves out what the card and the data panel tell too where there is no room for it; the width that it needs."""
+        for widget in (self.more, self._key):
+            widget.setVisible(widget is self.more or not self.now.isHidden())
+        for widget in (self.more, self._key):
+            if self.sizeHint().width() > room:
+                widget.hide()
+        words = self.words.text()
+        if self.sizeHint().width() > room:
+            words = self._short
+        self.words.setText(words)
+        return min(self.sizeHint().width(), room)
+
     def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width(), 48)
+        layout = self.layout()
+        width = layout.sizeHint().width() if layout is not None else super().sizeHint().width()
+        return QSize(width, 48)
 
     def _dress(self) -> None:
         self._icon.setPixmap(self._themes.current.pixmap(self._shown_icon, "warn", 18, self.devicePixelRatioF()))

@@ -253,15 +253,18 @@ class Panes(QWidget):
         self.pin.setVisible(wanted)
         self.pin.move(self.upper.width() - width - 32, 44)
         self.pin.raise_()
+        self.place_capture()
 
     def place_capture(self) -> None:
         """Puts the bars that await a request, or a choice, over the middle of the canvas."""
-        top = 50
+        top, room = 50, self.centre.width() - 32
+        if self._overlaid and self.shows(self.inspector_pane):
+            room = min(room, self.inspector_pane.x() - self.centre.geometry().x() - 76)
         for bar in (self.moment, self.capture):
             if bar.isVisibleTo(self.centre):
-                size = bar.sizeHint()
-                width = min(size.width(), self.centre.width() - 32)
-                bar.setGeometry(QRect((self.centre.width() - width) // 2, top, width, size.height()))
+                width = bar.fit(room) if isinstance(bar, MomentBar) else min(bar.sizeHint().width(), room)
+                bar.setGeometry(QRect(16 + (room - width) // 2, top, width, bar.sizeHint().height()))
+                size = bar.size()
                 bar.raise_()
                 top += size.height() + 8
 

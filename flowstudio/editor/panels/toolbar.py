@@ -149,7 +149,7 @@ class Toolbar(Pane):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._line.setGeometry(0, self.height() - 1, self.width(), 1)
-        narrow = self.width() < 1300 * self._themes.current.text_scale
+        narrow = self.width() < 1480 * self._themes.current.text_scale
         self.search.set_narrow(narrow)
         self.export.setText("Export" if narrow else "Export template")
 
