@@ -73,6 +73,7 @@ class ExpressionBox(QWidget):
         self._noted: list[tuple[Tone, str, tuple[str, ...]]] = []
         self._reason = ""
         self._misnamed: list[Misnamed] = []
+        self._advised: tuple[tuple[str, Language], list[Advice]] = (("", "plain"), [])
         self._own_fault: tuple[int, int] | None = None
         self._compiles = True
         self._marked: tuple[tuple[int, int], ...] = ()
@@ -146,7 +147,7 @@ class ExpressionBox(QWidget):
             self.line.show_result(Previewed(reason=error.message))
             self.line.setVisible(self.line.value is not MISSING)
             # Advice with a button says what to do; it need not be said twice.
-            advised = bool(_advice(text, self.input.language))
+            advised = bool(self._advise())
             self.faulted.emit(_sentence(error.message, "" if advised else error.remedy))
         else:
             self.faulted.emit("")
@@ -234,8 +235,7 @@ class ExpressionBox(QWidget):
         self.input.set_doubts((each.start, each.end) for each in self._misnamed)
 
     def _show_notes(self) -> None:
-        text = self.text
-        advice = _advice(text, self.input.language)
+        advice = self._advise()
         wanted: list[tuple[Tone, str, tuple[str, ...]]] = []
         if self._reason:
             wanted.append(("err", self._reason, ()))
@@ -255,6 +255,13 @@ class ExpressionBox(QWidget):
         ]
         for (tone, message, actions), fix in zip(wanted, fixes, strict=True):
             self._add_note(tone, message, actions, fix)
+
+    def _advise(self) -> list[Advice]:
+        """What is advised about the text; looked for once, for it is told before and after the preview."""
+        about = (self.text, self.input.language)
+        if self._advised[0] != about:
+            self._advised = (about, _advice(*about))
+        return self._advised[1]
 
     def _add_note(self, tone: Tone, message: str, actions: tuple[str, ...], fix: Advice | Misnamed | None) -> None:
         if isinstance(fix, Misnamed):

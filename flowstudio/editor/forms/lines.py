@@ -43,11 +43,15 @@ def means_switch(event: QKeyEvent) -> bool:
 
 def units(text: str, index: int) -> int:
     """The place in Qt's text of a place in Python's: Qt counts a character beyond U+FFFF as two."""
+    if text.isascii():  # known of every text, and asked for each chip at every key
+        return index
     return index + sum(1 for character in text[:index] if character > "\uffff")
 
 
 def characters(text: str, unit: int) -> int:
     """The place in Python's text of a place in Qt's; one inside a character is that character's."""
+    if text.isascii():
+        return min(unit, len(text))
     index = passed = 0
     while index < len(text) and passed < unit:
         passed += 2 if text[index] > "\uffff" else 1

@@ -855,7 +855,6 @@ class MappingField(Field):
         if same(value, self._value):
             return
         self._value = value
-        self.text.show_value(value)
         self._fits = self.table.show_source(self._source())
         self._arrange()
 
@@ -891,6 +890,11 @@ class MappingField(Field):
         fits, wide = self._fits, self.width() >= BOTH_FROM
         table = fits and (wide or not (self._wants_text or typing))
         self.table.setVisible(table)
+        if wide or not table:
+            # Hidden it is not kept up: its chips and advice would be made anew at every key in the table.
+            self.text.show_value(self._value)
+        else:
+            self.faulted.emit("")  # the table tells what is wrong in its rows
         self.text.setVisible(wide or not table)
         self.switch.setVisible(not (wide and fits))
         self.why.setVisible(not fits)
@@ -907,7 +911,8 @@ class MappingField(Field):
         value: Json = source or ABSENT
         self._value = value
         self._fits = True
-        self.text.show_value(value)
+        if self.text.isVisibleTo(self):
+            self.text.show_value(value)
         self.changed.emit((), value)
 
     def _text_changed(self, path: tuple[object, ...], value: Json) -> None:
