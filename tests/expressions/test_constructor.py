@@ -161,6 +161,7 @@ def test_every_part_stands_where_it_is_said_to(source: str) -> None:
         assert read(with_name(source, table, place, entry.name)) is not None
 
 
+@pytest.mark.slow
 @given(constructors(), st.data())
 def test_changes_leave_the_other_fields_alone(source: str, data: st.DataObject) -> None:
     table = table_of(source)
