@@ -77,8 +77,11 @@ class Projection:
         gone = [key for key, change in changes.steps.items() if change.kind == "removed"]
         new = [key for key, change in changes.steps.items() if change.kind == "added"]
         changed = {key for key, change in changes.steps.items() if change.kind == "changed"}
+        # A flow may hold the very same wire twice, which is a problem, and one line here.
+        left = set(flow.wires) if changes.wires_removed else set()
         for wire in changes.wires_removed:
-            self._remove_wire(wire)
+            if wire not in left:
+                self._remove_wire(wire)
         for key in gone:
             self._remove_step(key)
         ends = {end for wire in (*changes.wires_added, *changes.wires_removed) for end in (wire.source, wire.target)}
@@ -95,7 +98,7 @@ class Projection:
         moved = self.steps if placing or self._placing else changes.moved.steps
         fresh = set(new)
         glides = self._move_steps([key for key in moved if key not in fresh], before)
-        self._follow_frames(flow, changes)
+        self._follow_frames(flow, changes, placing or self._placing)
         if self._put_away or self._workspace.collapsed:
             self.fold([*new, *changed, *ends])
         self.fare([*new, *changed, *(end for end in ends if end in self.steps)])
@@ -385,7 +388,7 @@ class Projection:
         self._viewer.moved(glides)
         return {item: way for item, way in glides.items() if way[0] != way[1]} if len(glides) <= _GLIDING else {}
 
-    def _follow_frames(self, flow: Flow, changes: Changes) -> None:
+    def _follow_frames(self, flow: Flow, changes: Changes, moving: bool) -> None:
         for key, change in changes.notes.items():
             if change.kind == "removed":
                 self._remove_frame(self.notes, key)
@@ -396,7 +399,7 @@ class Projection:
                 self._remove_frame(self.groups, key)
             else:
                 self._frame(self.groups, GroupNode, "group", key).text = flow.groups[key].title
-        if changes.notes or changes.groups or changes.moved or changes.steps:
+        if changes.notes or changes.groups or changes.moved or changes.steps or moving:
             self._place_frames(flow)
 
     def _frame(self, frames: dict[str, Any], kind: Any, prefix: str, key: str) -> Any:

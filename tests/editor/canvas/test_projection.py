@@ -269,3 +269,22 @@ def test_a_step_of_an_unknown_component_is_drawn(make_world: MakeWorld) -> None:
     flow = Flow("f", "F", {"odd": Step("acme.crm@3")}, layout=Layout({"odd": (0, 0)}))
     world = make_world(flow)
     assert world.item("odd").caption.text == "Component not installed"  # type: ignore[union-attr]
+
+
+def test_of_two_wires_that_are_the_same_one_may_go(make_world: MakeWorld) -> None:
+    flow = chain("a", "b")
+    world = make_world(replace(flow, wires=flow.wires * 2))
+    world.document.apply(RemoveWire(Wire("a", "b")))
+    world.check()
+    assert Wire("a", "b") in world.view.projection.wires
+    world.document.apply(RemoveWire(Wire("a", "b")))
+    world.check()
+    assert not world.view.projection.wires
+
+
+def test_a_frame_follows_steps_that_have_no_place_of_their_own(make_world: MakeWorld) -> None:
+    flow = replace(chain("a", "b", "c"), layout=Layout(), groups={"g1": Group("One", ("c",))})
+    world = make_world(flow)
+    world.document.apply(RemoveWire(Wire("a", "b")))
+    rect = world.view.projection.groups["g1"].rect()
+    assert rect.contains(world.item("c").card_rect())
