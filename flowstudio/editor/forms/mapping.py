@@ -92,6 +92,8 @@ class _Cells(QStyledItemDelegate):
     """The place, the column and the text that a person types."""
     grew = Signal(int)
     """The input needs the table to reach down to here."""
+    tabbed = Signal(int)
+    """A person wants the next (1) or the previous (-1) cell that can be edited."""
     moved_on = Signal(int)
     """A person wants the cell so many rows further down."""
 
@@ -251,10 +253,9 @@ class _Cells(QStyledItemDelegate):
             self._give_up(watched)
             self._finish(frame)
             self._view.setFocus(Qt.FocusReason.OtherFocusReason)
-        elif key == Qt.Key.Key_Tab:
-            self._close(frame, QAbstractItemDelegate.EndEditHint.EditNextItem)
-        elif key == Qt.Key.Key_Backtab:
-            self._close(frame, QAbstractItemDelegate.EndEditHint.EditPreviousItem)
+        elif key in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            self._finish(frame)
+            self.tabbed.emit(1 if key == Qt.Key.Key_Tab else -1)
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down) and not event.modifiers() and _one_row(watched):
             self.moved_on.emit(-1 if key == Qt.Key.Key_Up else 1)
         else:
@@ -300,8 +301,13 @@ def _draw_chips(painter: QPainter, body: QRectF, text: str, origins: Origins, ar
     named = {path.start: path for path in paths}
     for start, end, chip in pieces:
         room = body.right() - left - (12 if chip else 0)
-        if start == end or room < 10:
+        if start == end:
             continue
+        if room < metrics.horizontalAdvance("…") + (6 if chip else 0):
+            painter.setPen(theme.color("text3"))
+            end_of_line = QRectF(body.right() - metrics.horizontalAdvance("…"), body.top(), 20, body.height())
+            painter.drawText(end_of_line, align, "…")
+            return
         shown = metrics.elidedText(text[start:end], Qt.TextElideMode.ElideRight, room)
         width = metrics.horizontalAdvance(shown)
         if chip:
@@ -535,6 +541,7 @@ class MappingTable(QWidget):
         self.model.edited.connect(self._edited)
         self.view.cells.typed.connect(self._typed)
         self.view.cells.moved_on.connect(self._move_on)
+        self.view.cells.tabbed.connect(self._tab)
         self.view.cells.closeEditor.connect(self._closed)
         self.view.menu_wanted.connect(self._act)
         self.view.dropped.connect(self._dropped)
@@ -637,6 +644,20 @@ class MappingTable(QWidget):
         beside = self.view.indexBelow(index) if by > 0 else self.view.indexAbove(index)
         if beside.isValid():
             self.view.edit_cell(self.model.place_of(beside), Column(index.column()))
+
+    def _tab(self, by: int) -> None:
+        """Goes to the next cell that can be edited; past the last one out of the table."""
+        index = self.view.currentIndex()
+        while index.isValid():
+            beside = index.siblingAtColumn(index.column() + by)
+            if not beside.isValid() or beside.column() == Column.PREVIEW:
+                row = self.view.indexBelow(index) if by > 0 else self.view.indexAbove(index)
+                beside = row.siblingAtColumn(Column.TARGET if by > 0 else Column.EXPRESSION)
+            index = beside
+            if index.isValid() and self.model.flags(index) & Qt.ItemFlag.ItemIsEditable:
+                self.view.edit_cell(self.model.place_of(index), Column(index.column()))
+                return
+        (self.add_button if by > 0 else self.view).setFocus(Qt.FocusReason.TabFocusReason)
 
     def _act(self, what: tuple[str, Place], at: QPoint) -> None:
         name, place = what

@@ -189,6 +189,28 @@ def test_a_field_is_added_named_and_matched(make: Any) -> None:
     assert mapped.stored == '{"first": first}'
 
 
+def test_tab_goes_from_cell_to_cell_and_out_at_the_end(make: Any) -> None:
+    mapped = make('{"a": 1, "b": {"c": 2}}')
+    input_ = mapped.edit((0,), Column.TARGET)
+    seen = []
+    for _ in range(4):
+        QTest.keyClick(input_, Qt.Key.Key_Tab)
+        settle()
+        input_ = QApplication.focusWidget()
+        index = mapped.view.currentIndex()
+        seen.append((mapped.view.place, index.column()))
+    # What is made for an object is its fields: there is nothing to type for it itself.
+    assert seen == [((0,), 1), ((1,), 0), ((1, 0), 0), ((1, 0), 1)]
+    QTest.keyClick(input_, Qt.Key.Key_Backtab)
+    settle()
+    assert (mapped.view.place, mapped.view.currentIndex().column()) == ((1, 0), 0)
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    settle()
+    QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    assert mapped.table.add_button.hasFocus()
+    assert mapped.bench.document.undo_stack.count() == 0
+
+
 def test_rows_are_moved_and_removed_by_keys(make: Any) -> None:
     mapped = make('{"a": 1, "b": 2, "c": 3}')
     mapped.view.setFocus()
