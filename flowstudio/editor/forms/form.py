@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDropEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -25,6 +35,7 @@ from flowstudio.editor.document import Document
 from flowstudio.editor.forms.alternatives import Alternatives
 from flowstudio.editor.forms.code import JsonField
 from flowstudio.editor.forms.controls import IconButton, Section, Segments, WordButton
+from flowstudio.editor.forms.dropping import matches
 from flowstudio.editor.forms.field import GAP, Path, Row, take, told
 from flowstudio.editor.forms.lines import LineInput
 from flowstudio.editor.forms.notes import Glyph, Note, Tone
@@ -35,6 +46,7 @@ from flowstudio.editor.forms.surroundings import Surroundings
 from flowstudio.editor.forms.texts import LongTextField
 from flowstudio.editor.forms.variable import offer_variable
 from flowstudio.editor.forms.widgets import make_row
+from flowstudio.editor.picked import Picked, picked
 from flowstudio.editor.theme import Themes, set_look
 from flowstudio.editor.workspace import Workspace
 from flowstudio.errors import InvalidInputError, PathKey, Problem
@@ -269,6 +281,7 @@ class StepForm(QWidget):
         self.around: Final = Surroundings(document, workspace, registry, themes, preview, self)
         self.around.row_actions = self._add_actions
         self.around.take_pasted = self._take_pasted
+        self.setAcceptDrops(True)
         self._spec: Spec | None = None
         self._rows: dict[str, Row] = {}
         self._sections: dict[str, Section] = {}
@@ -452,6 +465,36 @@ class StepForm(QWidget):
             menu.addAction("Copy as cURL", lambda: copy_curl(self.around, self._copied))
         self.menu_wanted.emit(menu)
         return menu
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._matches(picked(event.mimeData())):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        found = self._matches(picked(event.mimeData()))
+        if not found:
+            return
+        event.acceptProposedAction()
+        said = "1 field" if len(found) == 1 else f"{len(found)} fields"
+        menu = QMenu(self)
+        menu.addAction(f"Match by name: {said}", lambda: self._match(found))
+        menu.setActiveAction(menu.actions()[0])
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.mapToGlobal(event.position().toPoint()))
+
+    def _matches(self, field: Picked | None) -> dict[str, str]:
+        """What a dropped object fills in, where nothing is filled in yet."""
+        step = self.around.step
+        if field is None or step is None or self._spec is None or self.around.flow.steps[step].config:
+            return {}
+        return matches(self.around, self._spec.fields, field)
+
+    def _match(self, found: Mapping[str, str]) -> None:
+        step = self.around.step
+        if step is not None:
+            self.around.end_series()
+            self.around.apply(SetConfig(step, (), dict(found)))
+            self.around.end_series()
 
     @property
     def _is_request(self) -> bool:

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QKeyEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QEnterEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from flowstudio.editor.forms.controls import IconButton, WordButton
+from flowstudio.editor.forms.dropping import take_dropped
 from flowstudio.editor.forms.field import Field, Path, Row
 from flowstudio.editor.forms.frame import Frame
 from flowstudio.editor.forms.groups import empty_of
 from flowstudio.editor.forms.lines import LineInput
 from flowstudio.editor.forms.notes import Note
+from flowstudio.editor.forms.picking import last_name
 from flowstudio.editor.forms.surroundings import Surroundings
+from flowstudio.editor.picked import picked
 from flowstudio.errors import PathKey
 from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Json
@@ -151,6 +154,28 @@ class EntriesField(Field):
         self.add_button: Final = WordButton(around.themes, "Add field" if self._stacked else "Add", "plus")
         self.add_button.clicked.connect(self.add)
         column.addWidget(self.add_button)
+        self.setAcceptDrops(self.item.kind in (Kind.EXPRESSION, Kind.TEXT))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if picked(event.mimeData()) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """A field that is dropped beside the entries becomes one of its name."""
+        field = picked(event.mimeData())
+        event.acceptProposedAction()
+        if field is not None:
+            name = last_name(field) or "value"
+            take_dropped(self.around, field, self, lambda source: self._add_dropped(name, source))
+
+    def _add_dropped(self, name: str, source: str) -> None:
+        stored = self._stored()
+        free, number = name, 2
+        while free in stored:
+            free, number = f"{name}_{number}", number + 1
+        stored[free] = source if self.item.kind is Kind.EXPRESSION else f"{{{{ {source} }}}}"
+        self._show(stored)
+        self.changed.emit((), stored)
 
     def show_value(self, value: Json) -> None:
         if not same(value, self._value):

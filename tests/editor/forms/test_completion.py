@@ -249,3 +249,24 @@ class TestDrops:
         field = Picked("s", "input", ("lines", 3, "vat id"), "number")
         assert picked(field.to_mime("lines[3]")) == field
         assert field.to_mime("lines[3]").text() == "lines[3]"
+
+    def test_beside_the_entries_of_a_table_it_becomes_an_entry_of_its_name(self, bench: Bench) -> None:
+        field = bench.field("fields")
+        assert drop(field, Picked("s", "input", ("customer", "name")))
+        assert drop(bench.field("headers"), Picked("start", "output", ("id",)))
+        assert bench.config == {"fields": {"name": "customer.name"}, "headers": {"id": "{{ $steps.start.id }}"}}
+        assert drop(field, Picked("s", "input", ("other", "name")))
+        assert bench.config["fields"] == {"name": "customer.name", "name_2": "other.name"}
+
+    def test_an_object_that_is_dropped_on_empty_settings_offers_to_match_by_name(self, bench: Bench) -> None:
+        _ = bench.form.around.sample.known
+        bench.previews.give_sample({"order": {"Status": 201, "message": "hi", "words": "no", "x": 1}})
+        assert drop(bench.form, Picked("s", "input", ("order",), "object"), QPoint(5, 5))
+        menu = open_menu()
+        assert menu.actions()[0].text() == "Match by name: 2 fields"
+        menu.actions()[0].trigger()
+        menu.close()
+        settle()
+        assert bench.config == {"message": "{{ order.message }}", "status": "{{ order.Status }}"}
+        assert bench.document.undo_stack.count() == 1
+        assert not drop(bench.form, Picked("s", "input", ("order",), "object"), QPoint(5, 5))
