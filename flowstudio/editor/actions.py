@@ -65,6 +65,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("condition", "Breakpoint condition…", "Run", ("Ctrl+F9",), "", "condition, hits, log text"),
     Command("mute", "Mute breakpoints", "Run", ("Ctrl+Shift+F9",), "", "no breakpoint stops", checkable=True),
     Command("errors_stop", "Stop on any error", "Run", (), "", "as a breakpoint on every step", checkable=True),
+    Command("edit_pin", "Edit the pin…", "Run", ("Ctrl+Alt+I",), "push-pin", "what stands in for the selected step"),
     Command(
         "capture",
         "Capture next request",

@@ -316,10 +316,11 @@ class Desk(QObject):
         sheet.accepted.connect(lambda: self.running.answer({"payload": sheet.payload}))
         sheet.open()
 
-    def edit_pin(self, step: str) -> None:
-        """Opens what is pinned to a step as JSON."""
-        pin = self.workspace.pins.get(step)
-        if not isinstance(pin, dict):
+    def edit_pin(self) -> None:
+        """Opens what is pinned to the selected step as JSON."""
+        step = self.workspace.current_step
+        pin = self.workspace.pins.get(step) if step is not None else None
+        if step is None or not isinstance(pin, dict):
             return
         key = "error" if "error" in pin else "payload"
         what = "error" if key == "error" else "output"
@@ -478,7 +479,7 @@ class Desk(QObject):
             offer("Retry this step", "Alt+F5", self.retry, enabled=tried and not several and (not live or stands))
             offer("Unpin" if pinned else "Pin the last output", "P", canvas.toggle_pins)
             if pinned:
-                offer("Edit the pin…", "", lambda: self.edit_pin(step))
+                offer("Edit the pin…", "Ctrl+Alt+I", self.edit_pin, enabled=not several)
             menu.addSeparator()
             offer("Enable" if disabled else "Disable", "D", canvas.toggle_disabled)
             offer("Connect…", "C", canvas.connect_by_keys, enabled=not several)

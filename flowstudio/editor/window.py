@@ -135,6 +135,7 @@ class EditorWindow(QMainWindow):
             "retry": lambda: self._with(lambda desk: desk.retry()),
             "breakpoint": lambda: self._with(lambda desk: desk.canvas.toggle_breakpoint()),
             "condition": lambda: self._with(lambda desk: desk.edit_breakpoint()),
+            "edit_pin": lambda: self._with(lambda desk: desk.edit_pin()),
             "mute": self._mute,
             "errors_stop": self._stop_on_errors,
             "ledger": lambda: self._show_left("ledger"),
@@ -280,6 +281,7 @@ class EditorWindow(QMainWindow):
         desk.playback.stood.connect(self._status_changed)
         desk.workspace.breakpoints_changed.connect(self._breakpoints_changed)
         desk.workspace.restored.connect(self._breakpoints_changed)
+        desk.workspace.marks_changed.connect(self._enable)
         desk.workspace.sample_changed.connect(self._sample_changed)
         desk.workspace.selection_changed.connect(self._selection_changed)
         desk.running.listening.connect(self._listening)
@@ -785,6 +787,7 @@ class EditorWindow(QMainWindow):
             "retry": chosen and visited and (not live or stands),
             "breakpoint": chosen,
             "condition": chosen,
+            "edit_pin": desk is not None and desk.workspace.current_step in desk.workspace.pins,
             "mute": desk is not None,
             "errors_stop": desk is not None,
             "ledger": desk is not None,

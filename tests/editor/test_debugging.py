@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.app import Editor
 from flowstudio.editor.desk import Desk
+from flowstudio.editor.forms.preview import PreviewLine
 from flowstudio.editor.panels.breakpoint import BreakpointPopover
 from flowstudio.editor.panels.changes import ChangesView
 from flowstudio.editor.panels.payload_tree import PayloadTree, Role, ValueEditor
 from flowstudio.editor.panels.samples import SampleSheet
 from flowstudio.editor.workspace import Sample
-from flowstudio.flow.edits import AddWire, SetStep
+from flowstudio.flow.edits import AddWire, SetConfig, SetStep
 from flowstudio.flow.model import Flow, Wire
 from tests.builders import flow
 from tests.editor.counting import CountingServer
@@ -215,6 +218,9 @@ def test_the_debug_storyboard(person: Person, server: CountingServer, tmp_path: 
     person.until(lambda: playback.paused is not None and playback.paused["input"]["preview"]["total_net"] == 1000)
     person.until(lambda: sides.mark.text() == "edited input")
     assert desk.data.marked.isVisible()
+    previews = desk.inspector.step_form.findChildren(PreviewLine)
+    person.until(lambda: {"no": "INV-1042", "total": 1000} in [line.value for line in previews])
+    person.until(lambda: isinstance(sides.output.pages.currentWidget(), ChangesView) and sides.next.isVisible())
     pictures.append(person.shot(tmp_path, "station-5"))
 
     # 6: F10 makes the visit
@@ -494,7 +500,9 @@ def test_a_pin_stands_in_for_a_step_and_can_be_edited(person: Person, server: Co
     person.press(KEY.Key_P, to=desk.canvas.viewer)
     person.until(lambda: "vat" in desk.workspace.pins)
     assert desk.canvas.projection.steps["vat"].pinned
-    sheet = sheet_of(person.qtbot, SampleSheet, lambda: desk.edit_pin("vat"))
+    assert desk.data.sides is not None
+    assert desk.data.sides.sent.text() == "Pinned"
+    sheet = sheet_of(person.qtbot, SampleSheet, lambda: person.press(KEY.Key_I, CTRL | ALT))
     text = sheet.findChild(QPlainTextEdit)
     assert text is not None
     text.setPlainText('{"id": "pinned"}')
@@ -572,3 +580,81 @@ def test_the_ledger_tells_key_and_answer(person: Person, server: CountingServer)
     sides = desk.data.sides
     assert sides is not None
     assert sides.output.segments.choice == "request"
+
+
+@pytest.mark.slow
+def test_f5_holds_a_run_that_moves_and_messages_wait_on_the_wire(
+    qtbot: QtBot, editor: Editor, server: CountingServer, tmp_path: Path
+) -> None:
+    slow = flow("start -> split -> delay -> last=map", delay={"seconds": 0.05})
+    desk = editor.window.desks.open_file(written(tmp_path, slow, "slow"))
+    assert desk is not None
+    person = Person(qtbot, editor, desk)
+    desk.workspace.choose_sample(Sample("edited", "many", list(range(500))))
+    person.press(KEY.Key_F5)
+    person.until(lambda: len(desk.playback.visits_of("last")) > 1)
+    assert editor.window.panes.toolbar.run.text() == "Pause"
+    person.press(KEY.Key_F5)
+    person.until(lambda: desk.playback.status == "paused")
+    assert editor.window.panes.toolbar.run.text() == "Continue"
+    person.until(lambda: bool(desk.playback.waiting))
+    seen = len(desk.playback.course.visits)
+    assert seen < 1000
+    person.press(KEY.Key_F5, SHIFT)
+    person.ended("stopped")
+
+
+@pytest.mark.slow
+def test_what_cannot_go_on_is_said(person: Person, server: CountingServer) -> None:
+    finished(person)
+    desk = person.desk
+    person.press(KEY.Key_Up, ALT)
+    person.stands("note", live=False)
+    assert desk.document.apply(SetConfig("note", ("fields", "noted"), "false"))
+    person.qtbot.mouseClick(person.window.panes.moment.fork, Qt.MouseButton.LeftButton)
+    person.until(lambda: "the changed flow" in person.status)
+    assert desk.playback.is_looking
+    assert [record.label for record in desk.playback.runs] == ["1"]
+
+
+def test_a_breakpoint_that_is_no_expression_is_refused_in_words(person: Person) -> None:
+    standing(person)
+    person.desk.workspace.set_breakpoint("note", {"step": "note", "when": "before", "condition": "(("})
+    person.until(lambda: "does not compile" in person.status)
+    assert person.desk.playback.status == "paused"
+
+
+@pytest.mark.slow
+def test_values_that_are_no_json_are_not_taken_over(person: Person) -> None:
+    standing(person)
+    tree = person.choose("currency")
+    person.press(KEY.Key_F2, to=tree)
+    editor = tree.findChild(ValueEditor)
+    assert editor is not None
+    assert editor.text() == '"EUR"'
+    editor.setText("USD")
+    person.press(KEY.Key_Return, to=editor)
+    assert editor.isVisible()
+    assert "quotes" in editor.toolTip()
+    person.press(KEY.Key_Escape, to=editor)
+    assert person.desk.playback.record.edited == set()
+    person.press(KEY.Key_F2, to=tree)
+    again = next(each for each in tree.findChildren(ValueEditor) if each.isVisible())
+    again.setText('"USD"')
+    person.press(KEY.Key_Return, to=again)
+    paused = person.desk.playback
+    person.until(lambda: paused.paused is not None and paused.paused["input"]["preview"]["currency"] == "USD")
+
+
+@pytest.mark.slow
+def test_an_engine_that_dies_while_the_run_stands_leaves_what_was_recorded(person: Person) -> None:
+    standing(person)
+    os.kill(person.editor.engine.pid, signal.SIGKILL)
+    person.ended("failed")
+    assert [visit["step"] for visit in person.desk.playback.visits] == ["start", "shape", "region"]
+    person.press(KEY.Key_Up, ALT)
+    person.until(lambda: "no run" in person.status.lower())
+    finished_before = person.desk.playback.number
+    person.press(KEY.Key_F5)
+    person.until(lambda: person.desk.playback.number > finished_before)
+    person.stands("vat")

@@ -85,6 +85,7 @@ class DataPanel(Pane):
         self.split.setStretchFactor(1, 1)
         self._sized = False
         workspace.selection_changed.connect(self._follow)
+        workspace.marks_changed.connect(lambda _: self._follow())
         playback.changed.connect(self._fared)
         playback.reset.connect(self._reset)
         playback.status_changed.connect(self._status)
@@ -283,21 +284,24 @@ class DataPanel(Pane):
         nth = self._chosen.get(step, self._first(places))
         nth = min(nth, len(places) - 1)
         visit = self._playback.visits[places[nth]]
-        key = (step, nth, len(places), visit["visit"], visit["status"], self._playback.label)
+        pinned = step in self._workspace.pins
+        key = (step, nth, len(places), visit["visit"], visit["status"], self._playback.label, pinned)
         if key == self._shown:
             return
         self._shown = key
         sides.picker.show_visit(step, nth, len(places))
         sides.show_visit(self._title(step), visit)
+        if pinned:
+            sides.say_pinned()
 
     def _show_standing(self, sides: Sides, step: str, places: Sequence[int]) -> bool:
         """Shows what waits at a step, if the run stands there and nobody has chosen one of its visits."""
         playback = self._playback
         paused = playback.paused
         payload, count = self._waits_at(step)
-        if payload is None or (step in self._chosen and places):
-            return False
         stands = paused is not None and paused["step"] == step
+        if payload is None or (places and (step in self._chosen or not stands)):
+            return False
         edited = stands and paused is not None and int(paused["visit"]) in playback.record.edited
         key = ("waits", step, payload["hash"], count, edited, playback.label, playback.is_looking)
         if stands and paused is not None and paused.get("reason") == "effect":

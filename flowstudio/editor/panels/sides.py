@@ -163,6 +163,11 @@ class Sides(QWidget):
         self.output.segments.set_shown(["changes"])
         self.show_output_view("changes")
 
+    def say_pinned(self) -> None:
+        """Says that what the step puts out is pinned."""
+        self._set_sent("Pinned", "A run goes past this step with what is pinned (P takes it off)")
+        self.output.header.fit()
+
     def show_question(self, title: str, visit: Mapping[str, Any], request: Mapping[str, Any]) -> None:
         """Shows a visit that asks before it sends, with what it would send."""
         self.show_visit(title, {**visit, "effects": [{"request": request}]})
