@@ -11,7 +11,7 @@ from flowstudio.cli.output import FAILED, command, say
 
 
 def edit(
-    files: Annotated[list[str] | None, typer.Argument(help="Flow files to open")] = None,
+    files: Annotated[list[str] | None, typer.Argument(help="Flow files to open, or a folder of them")] = None,
 ) -> int:
     """Open the editor.
 

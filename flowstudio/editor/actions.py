@@ -31,6 +31,7 @@ class Command:
 COMMANDS: Final[tuple[Command, ...]] = (
     Command("new", "New flow", "File", ("Ctrl+N",), "file-plus"),
     Command("open", "Open…", "File", ("Ctrl+O",), "folder-open"),
+    Command("open_folder", "Open folder…", "File", ("Ctrl+Alt+O",), "folder", "its flows as a project"),
     Command("save", "Save", "File", ("Ctrl+S",), "floppy-disk"),
     Command("save_as", "Save as…", "File", ("Ctrl+Shift+S",)),
     Command("reload", "Reload from disk", "File", (), "arrows-clockwise", "what another program has written"),
@@ -81,6 +82,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("data", "Data panel", "View", ("Ctrl+J",), checkable=True),
     Command("inspector", "Inspector", "View", ("Ctrl+I",), checkable=True),
     Command("outline", "Outline", "View", ("Ctrl+Shift+O",), "list-numbers", "the steps in run order", checkable=True),
+    Command("project", "Flows of the folder", "View", ("Ctrl+Shift+E",), "folder-open", checkable=True),
     Command("frame_all", "Frame all", "View", (), "frame-corners"),
     Command("problems", "Problems", "View", ("Ctrl+Shift+M",), "warning"),
     Command("log", "Log", "View", (), "list-bullets"),

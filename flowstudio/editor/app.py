@@ -68,7 +68,10 @@ class Editor:
         if not wanted:
             wanted = [path for path in map(Path, self.preferences.texts("tabs")) if path.is_file()]
         for path in wanted:
-            self.window.desks.open_file(path)
+            if path.is_dir():
+                self.window.open_folder(path)
+            else:
+                self.window.desks.open_file(path)
         if not self.window.desks.all:
             self.window.show_welcome()
         elif not files:

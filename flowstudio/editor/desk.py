@@ -18,6 +18,7 @@ from flowstudio.editor.panels.breakpoint import BreakpointPopover
 from flowstudio.editor.panels.data import DataPanel
 from flowstudio.editor.panels.inspector import Inspector
 from flowstudio.editor.panels.problems import told
+from flowstudio.editor.panels.project import LAST_RUN, run_told
 from flowstudio.editor.panels.samples import SampleSheet
 from flowstudio.editor.panels.step_search import StepSearch
 from flowstudio.editor.panels.tabs import TabFace
@@ -394,6 +395,8 @@ class Desk(QObject):
         self.said.emit(sentence, "muted")
 
     def _status_changed(self, status: str) -> None:
+        if status in ("succeeded", "failed", "stopped"):
+            self.workspace.remember(LAST_RUN, run_told(status, self.playback.duration_ms))
         if status == "failed" and self.playback.error is not None:
             step = self.playback.error.get("step")
             if step in self.document.flow.steps:

@@ -100,6 +100,11 @@ class Desks(QObject):
         desk.document.keep_for_recovery()
         return desk
 
+    def ask_folder(self) -> Path | None:
+        """Lets a person choose a folder."""
+        name = QFileDialog.getExistingDirectory(self._window, "Open folder", str(self._folder()))
+        return Path(name) if name else None
+
     def ask_open(self) -> None:
         """Lets a person choose files."""
         chosen, _ = QFileDialog.getOpenFileNames(self._window, "Open flows", str(self._folder()), FILTER)

@@ -1,4 +1,4 @@
-"""What git knows of a flow's file: the flow as it was committed last."""
+"""What git knows of flow files: how one was committed last, which of a folder differ from that."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Committed:
 
 def last_committed(path: Path) -> Committed | str:
     """The flow of a file as the last commit has it; a sentence says why there is none."""
-    shown = _git(path, "show", f"HEAD:./{path.name}")
+    shown = _git(path.parent, "show", f"HEAD:./{path.name}")
     if isinstance(shown, str):
         return shown
-    told = _git(path, "log", "-1", _FORMAT, "--", path.name)
+    told = _git(path.parent, "log", "-1", _FORMAT, "--", path.name)
     if isinstance(told, str):
         return told
     try:
@@ -42,10 +42,30 @@ def last_committed(path: Path) -> Committed | str:
     return Committed(flow, commit, on, subject)
 
 
-def _git(path: Path, *arguments: str) -> bytes | str:
+def states(folder: Path) -> dict[str, str]:
+    """The files of a folder that differ from the last commit, each with a word for how; empty without git."""
+    told = _git(folder, "status", "--porcelain=v1", "-z", "--", ".")
+    if isinstance(told, str):
+        return {}
+    top = _git(folder, "rev-parse", "--show-prefix")
+    prefix = "" if isinstance(top, str) else top.decode(errors="replace").strip()
+    found: dict[str, str] = {}
+    parts = iter(told.decode(errors="replace").split("\0"))
+    for part in parts:
+        if len(part) < 4:
+            continue
+        mark, name = part[:2], part[3:]
+        if mark[0] in "RC":
+            next(parts, None)  # where it came from
+        word = "new" if mark == "??" or "A" in mark else "deleted" if "D" in mark else "changed"
+        found[name.removeprefix(prefix)] = word
+    return found
+
+
+def _git(folder: Path, *arguments: str) -> bytes | str:
     try:
         done = subprocess.run(
-            ["git", "-C", str(path.parent), *arguments],
+            ["git", "-C", str(folder), *arguments],
             capture_output=True,
             timeout=_SECONDS,
             check=False,

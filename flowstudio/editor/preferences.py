@@ -58,6 +58,11 @@ class Preferences:
         value = self._values.get(name)
         return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
+    def text(self, name: str) -> str:
+        """A text; empty where none was kept."""
+        value = self._values.get(name)
+        return value if isinstance(value, str) else ""
+
     def set(self, name: str, value: bool | float | str | Sequence[int] | Sequence[str] | None) -> None:
         """Keeps a value; None forgets it."""
         kept = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

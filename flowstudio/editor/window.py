@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from flowstudio.editor.panels import about, finding, toolbar
 from flowstudio.editor.panels.command_palette import ADD, COMMANDS, STEPS, TEXTS, WHERE_USED, CommandPalette, Offer
 from flowstudio.editor.panels.controls import Pane
 from flowstudio.editor.panels.panes import Panes
+from flowstudio.editor.panels.project import LAST_RUN, ProjectPane
 from flowstudio.editor.panels.rail import Rail
 from flowstudio.editor.panels.samples import SampleSheet, sample_menu, sample_title
 from flowstudio.editor.panels.settings import SettingsSheet
@@ -57,6 +59,8 @@ class EditorWindow(QMainWindow):
         self._watching = Watching(self)
         self.setAcceptDrops(True)
         self._outlined = preferences.flag("outline")
+        self._listed = False
+        self.project: ProjectPane | None = None
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
         self.setMinimumSize(960, 600)
@@ -145,10 +149,12 @@ class EditorWindow(QMainWindow):
             "edit_sample": self.edit_sample,
             "keep_sample": self._keep_sample,
             "restart_engine": self._restart_engine,
-            "palette": self.panes.toggle_palette,
+            "palette": self._toggle_palette,
             "data": self.panes.toggle_data,
             "inspector": self.panes.toggle_inspector,
             "outline": self.toggle_outline,
+            "open_folder": self._ask_folder,
+            "project": self.toggle_project,
             "frame_all": lambda: self._with(lambda desk: desk.canvas.frame_all()),
             "problems": lambda: self._show_left("problems"),
             "log": lambda: self._show_left("log"),
@@ -244,12 +250,19 @@ class EditorWindow(QMainWindow):
         desk = self.desk
         if desk is None or self.pages.currentWidget() is not self.panes:
             return
-        self._outlined = not (self.panes.outlined and self.panes.outlines.isAncestorOf(self.focusWidget()))
+        self._listed = False
+        self._outlined = not (
+            self._outlined and self.panes.outlined and self.panes.outlines.isAncestorOf(self.focusWidget())
+        )
         self._place_outline()
         if self._outlined:
             desk.outline.focus_tree()
         else:
             desk.canvas.setFocus()
+
+    def _toggle_palette(self) -> None:
+        self._outlined = self._listed = False
+        self.panes.toggle_palette()
 
     def _place_outline(self) -> None:
         """The outline of the flow in front, where it is wanted."""
@@ -258,15 +271,67 @@ class EditorWindow(QMainWindow):
             return
         if self._outlined and not desk.has_outline:
             desk.outline.closed.connect(self.toggle_outline_off)
-        if self._outlined or self.panes.outlined:
+        if self.project is not None:
+            self.project.mark(desk.document.path)
+        if self._listed and self.project is not None:
+            self.panes.show_outline(self.project)
+        elif self._outlined or self.panes.outlined:
             self.panes.show_outline(desk.outline if self._outlined else None)
 
     def toggle_outline_off(self) -> None:
         """The palette comes back."""
-        self._outlined = False
+        self._outlined = self._listed = False
         self._place_outline()
         if self.desk is not None:
             self.desk.canvas.setFocus()
+
+    def _ask_folder(self) -> None:
+        folder = self.desks.ask_folder()
+        if folder is not None:
+            self.open_folder(folder)
+
+    def open_folder(self, folder: Path) -> None:
+        """Shows a folder as a project; where no flow is open, its first one is."""
+        if self.project is None:
+            self.project = ProjectPane(self._last_run, self._shared.themes, self.panes.outlines)
+            self.project.hide()
+            self.project.chosen.connect(self._open_recent)
+            self.project.closed.connect(self.toggle_outline_off)
+        self.project.show_folder(folder)
+        self._preferences.set("folder", str(folder))
+        self._listed, self._outlined = True, False
+        if self.desk is None:
+            readable = [entry.path for entry in self.project.model.entries if entry.flow is not None]
+            if readable:
+                self.desks.open_file(readable[0])
+            else:
+                self.desks.new()
+        self._show_front()
+        self.project.list.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def toggle_project(self) -> None:
+        """Shows the flows of the folder in the palette's place; once more, the palette comes back."""
+        if self._listed:
+            self.toggle_outline_off()
+            return
+        path = self.desk.document.path if self.desk is not None else None
+        kept = self._preferences.text("folder")
+        folder = self.project.folder if self.project is not None else None
+        folder = folder or (path.parent if path is not None else None) or (Path(kept) if kept else None)
+        if folder is None or not folder.is_dir():
+            self._ask_folder()
+        else:
+            self.open_folder(folder)
+
+    def _last_run(self, path: Path) -> Mapping[str, Any] | None:
+        for desk in self.desks.all:
+            if desk.document.path == path:
+                told = desk.workspace.remembered(LAST_RUN)
+                break
+        else:
+            panels = self._shared.views.read(path).get("panels")
+            told = panels.get(LAST_RUN) if isinstance(panels, dict) else None
+        return told if isinstance(told, dict) else None
 
     def _added(self, added: Any) -> None:
         desk: Desk = added
@@ -431,7 +496,10 @@ class EditorWindow(QMainWindow):
 
     def dropEvent(self, event: QDropEvent) -> None:
         for path in _dropped(event.mimeData()):
-            self.desks.open_file(path)
+            if path.is_dir():
+                self.open_folder(path)
+            else:
+                self.desks.open_file(path)
         event.acceptProposedAction()
 
     def open_settings(self) -> None:
@@ -519,6 +587,8 @@ class EditorWindow(QMainWindow):
         flow = desk.document.flow
         for place in finding.written(flow):
             yield self._to_place(place, TEXTS)
+        if self.project is not None:
+            yield from self._other_flows(self.project, desk.document.path)
         kinds: tuple[tuple[finding.Named, str, Mapping[str, object]], ...] = (
             ("variable", "sliders-horizontal", flow.variables),
             ("connection", "link-simple", flow.connections),
@@ -534,6 +604,30 @@ class EditorWindow(QMainWindow):
                     lambda kind=kind, name=name: self.show_uses(kind, name),  # type: ignore[misc]
                     kind,
                 )
+
+    def _other_flows(self, project: ProjectPane, front: Path | None) -> Iterator[Offer]:
+        """The other flows of the folder, and what is written in them."""
+        for entry in project.model.entries:
+            if entry.path == front or entry.flow is None:
+                continue
+            yield Offer(
+                entry.name,
+                "Flows of the folder",
+                "tree-structure",
+                lambda path=entry.path: self._open_recent(path),  # type: ignore[misc]
+                entry.path.name,
+            )
+            for place in finding.written(entry.flow):
+                offer = self._to_place(place, TEXTS)
+                yield replace(
+                    offer,
+                    more=f"{entry.name} · {offer.more}",
+                    do=lambda path=entry.path, place=place: self._go_elsewhere(path, place),  # type: ignore[misc]
+                )
+
+    def _go_elsewhere(self, path: Path, place: finding.Place) -> None:
+        if self.desks.open_file(path) is not None:
+            self._go_place(place)
 
     def _to_place(self, place: finding.Place, group: str) -> Offer:
         icon = {"note": "note", "group": "selection", "variable": "sliders-horizontal", "connection": "link-simple"}
@@ -823,7 +917,8 @@ class EditorWindow(QMainWindow):
         self.actions_["mute"].setChecked(desk is not None and desk.workspace.muted)
         self.actions_["errors_stop"].setChecked(desk is not None and desk.workspace.errors_stop)
         self.actions_["palette"].setChecked(self.panes.shows(self.panes.palette_pane))
-        self.actions_["outline"].setChecked(self.panes.outlined)
+        self.actions_["outline"].setChecked(self.panes.outlined and not self._listed)
+        self.actions_["project"].setChecked(self.panes.outlined and self._listed)
         self.actions_["data"].setChecked(self.panes.shows(self.panes.data_pane))
         self.actions_["inspector"].setChecked(self.panes.shows(self.panes.inspector_pane))
 
@@ -905,8 +1000,9 @@ class EditorWindow(QMainWindow):
 
 
 def _dropped(data: QMimeData) -> list[Path]:
-    """The flow files among what is dragged onto the window."""
-    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile() and url.toLocalFile().endswith(".json")]
+    """The flow files and folders among what is dragged onto the window."""
+    paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+    return [path for path in paths if path.suffix == ".json" or path.is_dir()]
 
 
 def _slug(name: str) -> str:

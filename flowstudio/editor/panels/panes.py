@@ -35,6 +35,8 @@ PALETTE_WIDTH_NARROW: Final = 200
 OUTLINE_WIDTH: Final = 280
 """The outline has figures beside the names: less would leave no room for both."""
 
+_LEFT_LEAST: Final = 160
+
 Focus = Callable[[], None]
 
 
@@ -73,14 +75,13 @@ class Panes(QWidget):
         upper.addWidget(self.columns)
         # Palette and outline share one place: whichever is wanted stands there.
         self.left = Pane("panel", self.columns)
-        self.left.setMinimumWidth(160)
+        self.left.setMinimumWidth(_LEFT_LEAST)
         left = QVBoxLayout(self.left)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(0)
         self.palette_pane = Palette(specs, themes, self.left)
         left.addWidget(self.palette_pane)
         self.outlines = QStackedWidget(self.left)
-        self.outlines.setMinimumWidth(OUTLINE_WIDTH)
         self.outlines.hide()
         left.addWidget(self.outlines)
         self.palette_pane.model.set_folded(preferences.texts("palette_folded"))
@@ -174,8 +175,7 @@ class Panes(QWidget):
     def toggle_palette(self) -> None:
         """Shows or hides the palette."""
         shown = self.shows(self.palette_pane)
-        self.outlines.hide()
-        self.palette_pane.show()
+        self.show_outline(None)
         self.left.setVisible(not shown)
         self.arranged.emit()
 
@@ -189,6 +189,8 @@ class Panes(QWidget):
                 self.outlines.addWidget(outline)
             self.outlines.setCurrentWidget(outline)
             self.left.show()
+        # The splitter heeds the least width of what lies in it directly, not of what lies deeper.
+        self.left.setMinimumWidth(OUTLINE_WIDTH if outline is not None else _LEFT_LEAST)
         self.outlines.setVisible(outline is not None)
         self.palette_pane.setVisible(outline is None)
         if was and outline is None:

@@ -260,6 +260,6 @@ def main_menu(actions: Actions, recent: QMenu, parent: QWidget) -> QMenu:
             if command.name in _BEGINS_A_GROUP:
                 part.addSeparator()
             part.addAction(action)
-            if command.name == "open":
+            if command.name == "open_folder":
                 part.addMenu(recent)
     return menu
