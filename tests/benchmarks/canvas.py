@@ -94,7 +94,7 @@ class _Paints(QObject):
         self.clock = clock
         app.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's own name
         if event.type() == QEvent.Type.Paint:
             self.count += 1
         return False
