@@ -25,6 +25,7 @@ from flowstudio.editor.desks import Desks, RecentFiles
 from flowstudio.editor.panels import about, finding, toolbar
 from flowstudio.editor.panels.command_palette import ADD, COMMANDS, STEPS, TEXTS, WHERE_USED, CommandPalette, Offer
 from flowstudio.editor.panels.controls import Pane
+from flowstudio.editor.panels.hints import HintBubble, Hints
 from flowstudio.editor.panels.panes import Panes
 from flowstudio.editor.panels.project import LAST_RUN, ProjectPane
 from flowstudio.editor.panels.rail import Rail
@@ -61,6 +62,7 @@ class EditorWindow(QMainWindow):
         self._outlined = preferences.flag("outline")
         self._listed = False
         self.project: ProjectPane | None = None
+        self.hints: Hints | None = None
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
         self.setMinimumSize(960, 600)
@@ -371,6 +373,8 @@ class EditorWindow(QMainWindow):
             return
         self._watch()
         self._show_notice()
+        if self.hints is not None:
+            self.hints.leave()
         self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
         self._place_outline()
         self.pages.setCurrentWidget(self.panes)
@@ -706,6 +710,11 @@ class EditorWindow(QMainWindow):
 
     def _open_and_run(self, path: Any) -> None:
         desk = self.desks.open_example(path)
+        if self.hints is None:
+            bubble = HintBubble(self._shared.themes, self.panes.canvases)
+            announce = self.status.announce
+            self.hints = Hints(bubble, self._preferences, shown_key(self.actions_["run"]), announce, self)
+        self.hints.follow(desk.playback, desk.workspace)
         desk.running.run()
 
     def _open_recent(self, path: Any) -> None:

@@ -338,7 +338,7 @@ class CommandPalette(QWidget):
         if parent is None:
             return
         self.setGeometry(parent.rect())
-        width = min(WIDTH, parent.width() - 40)
+        width = min(round(WIDTH * max(1.0, self._themes.current.text_scale)), parent.width() - 40)
         height = min(470, parent.height() - 80)
         self.sheet.setGeometry((parent.width() - width) // 2, max(20, int(parent.height() * 0.14)), width, height)
 

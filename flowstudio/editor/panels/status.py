@@ -59,13 +59,13 @@ class StatusBar(Pane):
         self._passing.stop()
         self._resting = (text, tone, icon)
         self.message.show_text(text, tone, icon)
-        self._announce(text)
+        self.announce(text)
 
     def mention(self, text: str, tone: str = "muted", icon: str = "") -> None:
         """Tells something for a few seconds, then what was said before stands there again."""
         self.message.show_text(text, tone, icon)
         self._passing.start()
-        self._announce(text)
+        self.announce(text)
 
     def show_engine(self, state: str) -> None:
         """How the engine process is."""
@@ -109,7 +109,8 @@ class StatusBar(Pane):
     def _rest(self) -> None:
         self.message.show_text(*self._resting)
 
-    def _announce(self, text: str) -> None:
+    def announce(self, text: str) -> None:
+        """Tells a sentence to screen readers alone."""
         if not text:
             return
         # Loaded when there is something to say: its many roles and events take longer to load than the window to paint.

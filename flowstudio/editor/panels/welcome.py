@@ -95,6 +95,7 @@ class Welcome(Pane):
             ("new", "plus", "Start from an empty canvas", "A trigger first, then what shall happen."),
             ("open", "folder-open", "Open a file…", "Any flow on this computer: NAME.flow.json."),
         ]
+        offers.append(("open_folder", "folder", "Open a folder…", "All the flows in it, as a project."))
         for place in range(len(self.cards), 3):
             if offers:
                 command, icon, words, hint = offers.pop(0)
@@ -206,7 +207,7 @@ class ExampleCard(QFrame):
         inner.addSpacing(4)
         described = text_label(example.flow.description or "", tone="muted")
         described.setWordWrap(True)
-        described.setMinimumHeight(38)
+        described.setMinimumHeight(round(38 * max(1.0, themes.current.text_scale)))
         described.setAlignment(Qt.AlignmentFlag.AlignTop)
         inner.addWidget(described)
         inner.addSpacing(14)
