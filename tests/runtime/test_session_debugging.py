@@ -87,6 +87,7 @@ def test_a_run_stands_still_steps_and_ends(session: Client, server: Counting) ->
     assert server.got == [{"name": "Ada"}]
 
 
+@pytest.mark.slow
 def test_back_and_on_again_sends_nothing_twice(session: Client, server: Counting) -> None:
     begin(session, sync(server.url), {"step": "last"})
     session.until("paused")
@@ -101,6 +102,7 @@ def test_back_and_on_again_sends_nothing_twice(session: Client, server: Counting
     assert len(server.got) == 1
 
 
+@pytest.mark.slow
 def test_the_payload_that_waits_can_be_changed_at_a_path(session: Client, server: Counting) -> None:
     run = begin(session, sync(server.url), {"step": "push"})
     session.until("paused")
@@ -123,6 +125,7 @@ def test_a_fork_answers_the_same_request_from_the_recording(session: Client, ser
     assert len(server.got) == 1
 
 
+@pytest.mark.slow
 def test_a_fork_asks_before_it_sends_another_request(session: Client, server: Counting) -> None:
     begin(session, sync(server.url))
     session.until("finished")
@@ -139,6 +142,7 @@ def test_a_fork_asks_before_it_sends_another_request(session: Client, server: Co
     assert len(server.got) == 1
 
 
+@pytest.mark.slow
 def test_a_step_that_failed_is_asked_about_again_though_its_request_is_the_same(
     session: Client, server: Counting
 ) -> None:
@@ -154,6 +158,7 @@ def test_a_step_that_failed_is_asked_about_again_though_its_request_is_the_same(
     assert len(server.got) == 1
 
 
+@pytest.mark.slow
 def test_an_answer_that_somebody_wrote_stands_in(session: Client, server: Counting) -> None:
     begin(session, sync(server.url))
     session.until("finished")
@@ -167,12 +172,14 @@ def test_an_answer_that_somebody_wrote_stands_in(session: Client, server: Counti
     assert session.until("finished")["outputs"][0]["payload"]["preview"] == 77
 
 
+@pytest.mark.slow
 def test_pins_stand_in_for_steps(session: Client, server: Counting) -> None:
     begin(session, sync(server.url), pins={"push": {"payload": {"number": 5}}})
     assert session.until("finished")["outputs"][0]["payload"]["preview"] == 5
     assert server.got == []
 
 
+@pytest.mark.slow
 def test_from_a_step_and_to_one(session: Client, server: Counting) -> None:
     begin(session, sync(server.url), payload={"name": "Grace"}, **{"from": "push", "to": "last"})
     told = session.until("paused")
@@ -180,6 +187,7 @@ def test_from_a_step_and_to_one(session: Client, server: Counting) -> None:
     assert server.got == [{"name": "Grace"}]
 
 
+@pytest.mark.slow
 def test_breakpoints_change_while_the_run_is_under_way(session: Client, server: Counting) -> None:
     begin(session, sync(server.url), {"step": "shape"})
     session.until("paused")
@@ -201,6 +209,7 @@ def test_breakpoints_change_while_the_run_is_under_way(session: Client, server: 
         ("next", {"run": "nobody"}, protocol.NOT_FOUND),
     ],
 )
+@pytest.mark.slow
 def test_what_cannot_be_done_is_said_and_harms_nothing(
     session: Client, server: Counting, method: str, params: dict[str, Any], code: int
 ) -> None:
@@ -211,6 +220,7 @@ def test_what_cannot_be_done_is_said_and_harms_nothing(
     assert session.until("finished")["status"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_value_is_followed_back_to_the_answer_and_the_trigger(session: Client, server: Counting) -> None:
     begin(session, sync(server.url))
     session.until("finished")
@@ -225,6 +235,7 @@ def test_a_value_is_followed_back_to_the_answer_and_the_trigger(session: Client,
     assert [(hop["step"], hop["kind"]) for hop in hops] == [("last", "copied"), ("last", "passed"), ("push", "made")]
 
 
+@pytest.mark.slow
 def test_the_ledger_tells_what_was_sent(session: Client, server: Counting) -> None:
     run = begin(session, sync(server.url))
     session.until("finished")
@@ -238,6 +249,7 @@ def test_the_ledger_tells_what_was_sent(session: Client, server: Counting) -> No
     assert effect["replayed"]
 
 
+@pytest.mark.slow
 def test_payloads_are_searched_and_compared(session: Client, server: Counting) -> None:
     begin(
         session, sync(server.url), payload={"name": "Ada", "lines": [{"id": 1, "n": 1}, {"id": 2, "n": 2}]}, to="shape"
@@ -257,6 +269,7 @@ def test_payloads_are_searched_and_compared(session: Client, server: Counting) -
     assert session.ask("diff", a=first, b=second, path=["nowhere"])["error"]["code"] == protocol.NOT_FOUND
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_found_told_again_and_deleted(session: Client, server: Counting) -> None:
     document = {**sync(server.url), "label": "Order of {{ name }}"}
     run = begin(session, document)

@@ -302,6 +302,7 @@ def test_the_text_of_a_list(store: PayloadStore) -> None:
     assert [item.get("continues", False) for item in page["items"]][7:] == [True, True, False, False]
 
 
+@pytest.mark.slow
 def test_a_page_is_never_huge(store: PayloadStore) -> None:
     payload = {
         "long": "x" * 5_000_000,

@@ -129,6 +129,7 @@ def test_a_list_and_an_object_of_the_same_values_are_not_taken_for_each_other() 
 ROWS = rows(2_000)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.integers(0, 1_999), st.sampled_from(["change", "insert", "delete"]), st.booleans(), st.booleans())
 def test_one_edit_makes_few_new_chunks(place: int, edit: str, keyed: bool, known: bool) -> None:
