@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QWheelEvent
@@ -34,10 +34,12 @@ _TYPED = ("x", "Über", "שלום", "\U0001f600", "new-id", "", "a b", "{{ x }}"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_any_edits_then_all_undos_then_all_redos(make_world: MakeWorld) -> None:
     # Made once: a window takes longer to make than an example to try.
     world, fresh = make_world(Flow("one", "One")), make_world(Flow("two", "Two"))
 
+    @settings(max_examples=max(10, settings.default.max_examples // 3))
     @given(data=st.data())
     def tried(data: st.DataObject) -> None:
         world.document.new(data.draw(flows()))
