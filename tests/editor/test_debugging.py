@@ -154,11 +154,20 @@ class Person:
         self.qtbot.keyClicks(editor, text)
         self.press(KEY.Key_Return, to=editor)
 
-    def shot(self, folder: Path, name: str) -> QPixmap:
-        QApplication.processEvents()
-        picture = self.window.grab()
-        assert picture.save(str(folder / f"{name}.png"))
-        return picture
+    def shot(self, folder: Path, name: str, *, settled: bool = True) -> QPixmap:
+        """The window as it looks once nothing in it changes any more."""
+        pictures = [self.window.grab()]
+
+        def still() -> bool:
+            pictures.append(self.window.grab())
+            del pictures[:-3]
+            same = len({bytes(each.toImage().constBits()) for each in pictures}) == 1
+            return same and len(pictures) == 3 and not self.desk.canvas.stage.fading
+
+        if settled:
+            self.until(still)
+        assert pictures[-1].save(str(folder / f"{name}.png"))
+        return pictures[-1]
 
 
 @pytest.fixture
@@ -188,7 +197,7 @@ def test_the_debug_storyboard(person: Person, server: CountingServer, tmp_path: 
 
     # 2: the timeline grows
     person.until(lambda: bool(playback.visits))
-    pictures.append(person.shot(tmp_path, "station-2"))
+    pictures.append(person.shot(tmp_path, "station-2", settled=False))
 
     # 3: it stands before the step
     person.stands("vat")
