@@ -60,6 +60,10 @@ class Desk(QObject):
 
     changed_outside = Signal()
     """Another program wrote the flow's file, and it differs from what was opened or saved here."""
+    uses_asked = Signal()
+    """What uses the selected step shall be listed."""
+    help_asked = Signal()
+    """The page of the selected step's component shall be shown."""
     said = Signal(str, str)
     """A sentence for the status bar, and its tone."""
     face_changed = Signal()
@@ -486,6 +490,9 @@ class Desk(QObject):
             menu.addSeparator()
             offer("Enable" if disabled else "Disable", "D", canvas.toggle_disabled)
             offer("Connect…", "C", canvas.connect_by_keys, enabled=not several)
+            menu.addSeparator()
+            offer("Where is it used", "Shift+F12", self.uses_asked.emit, enabled=not several)
+            offer("Help", "F1", self.help_asked.emit, enabled=not several)
             menu.addSeparator()
             offer("Group", "Ctrl+G", canvas.group)
             offer("Extract to a flow of its own", "Ctrl+Shift+X", chosen.extract)

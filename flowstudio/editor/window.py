@@ -167,7 +167,7 @@ class EditorWindow(QMainWindow):
             "next_tab": lambda: self.desks.step(1),
             "previous_tab": lambda: self.desks.step(-1),
             "commands": lambda: self.open_commands(""),
-            "keys": lambda: about.show_keys(self.actions_, self._shared.themes, self),
+            "keys": self.show_keys,
             "about": lambda: about.show_about(self._shared.themes, self),
         }
         for name, answer in answers.items():
@@ -340,6 +340,8 @@ class EditorWindow(QMainWindow):
         self.panes.add(desk.canvas, desk.inspector, desk.data)
         desk.said.connect(self._said)
         desk.changed_outside.connect(self._changed_outside)
+        desk.uses_asked.connect(self._where_used)
+        desk.help_asked.connect(self.open_help)
         desk.document.path_changed.connect(self._watch)
         desk.document.saved.connect(self._watch)
         desk.face_changed.connect(self._faces_changed)
@@ -478,6 +480,14 @@ class EditorWindow(QMainWindow):
         sheet = CompareSheet(what, before, after, self._shared.themes, self, hint)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.step_chosen.connect(self._go_step)
+        sheet.open()
+
+    def show_keys(self) -> None:
+        """Lists the keys."""
+        from flowstudio.editor.panels.keys import KeysSheet
+
+        sheet = KeysSheet(self.actions_, self._shared.themes, self)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.open()
 
     def open_help(self) -> None:

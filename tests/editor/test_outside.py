@@ -17,6 +17,7 @@ from flowstudio.editor.desk import Desk
 from flowstudio.editor.history import Committed, last_committed
 from flowstudio.editor.panels.compare import CompareSheet, sections
 from flowstudio.editor.panels.help import HelpSheet
+from flowstudio.editor.panels.keys import KeysSheet
 from flowstudio.flow.edits import AddStep, SetConfig, SetFlow, SetStep, SetVariable, Several
 from flowstudio.flow.files import read_flow
 from flowstudio.flow.model import Variable
@@ -55,6 +56,9 @@ def test_a_file_that_another_program_wrote_is_offered_and_reload_can_be_undone(
     rewritten(desk, "b")
     qtbot.waitUntil(notice.isVisible)
     assert notice.words.text() == "drawn.flow.json was changed by another program"
+    editor.window.panes.tabs.bar.setFocus()
+    qtbot.keyClick(editor.window, Qt.Key.Key_F6)
+    assert notice.isAncestorOf(editor.window.focusWidget())
     qtbot.mouseClick(notice.buttons["Reload"], Qt.MouseButton.LeftButton)
     assert desk.document.flow.steps["map"].config["expression"] == "b"
     assert not desk.document.is_modified
@@ -175,7 +179,7 @@ def test_files_dropped_on_the_window_are_opened(editor: Editor, tmp_path: Path) 
 def test_f1_opens_the_page_of_the_selected_step(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["qualify"])
-    sheet = sheet_of(qtbot, HelpSheet, editor.window.actions_["help"].trigger)
+    sheet = sheet_of(qtbot, HelpSheet, desk.help_asked.emit)
     assert isinstance(sheet, HelpSheet)
     assert "Lets a message through when a condition holds" in sheet.page.toPlainText()
     sheet.close()
@@ -192,5 +196,12 @@ def test_a_question_mark_shows_the_keys_but_is_typed_in_a_field(qtbot: QtBot, ed
     desk.canvas.setFocus()
     # The sign alone: a platform tells that Shift was used up in making it.
     sheet = sheet_of(qtbot, QDialog, lambda: qtbot.keyClick(desk.canvas.viewer, Qt.Key.Key_Question))
-    assert sheet.windowTitle() == "Keys"
+    assert isinstance(sheet, KeysSheet)
+    assert sheet.width() <= editor.window.width()
+    assert sheet.height() <= editor.window.height()
+    every = len(sheet.shown)
+    qtbot.keyClicks(sheet.field, "step over")
+    assert sheet.shown == ["Step over F10"]
+    sheet.field.clear()
+    assert len(sheet.shown) == every > 50
     sheet.close()

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from flowstudio import __version__
-from flowstudio.editor.actions import SECTIONS, Actions, shown_key
-from flowstudio.editor.panels.controls import TextButton, key_cap, text_label
+from flowstudio.editor.panels.controls import TextButton, text_label
 from flowstudio.editor.panels.problems import ProblemsPane
 from flowstudio.editor.panels.rail import paint_mark
 from flowstudio.editor.panels.timeline import duration_text
@@ -20,31 +19,6 @@ from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Themes
 from flowstudio.errors import Problem
 from flowstudio.flow.model import Flow
-
-_CANVAS_KEYS = (
-    ("Tab", "Add a step after the selection"),
-    ("C", "Connect: arrows choose, Enter wires"),
-    ("Arrows", "Move along the wires"),
-    ("Ctrl+Arrows", "Nudge"),
-    ("F2", "Rename"),
-    ("Shift+F2", "Change the id, and all that names it"),
-    ("D", "Disable or enable"),
-    ("N", "Note"),
-    ("Ctrl+D", "Duplicate"),
-    ("Delete", "Delete and join the neighbours"),
-    ("Shift+Delete", "Delete and leave a gap"),
-    ("Ctrl+G", "Group the selection"),
-    ("Ctrl+Shift+G", "Ungroup"),
-    ("G", "Fold or unfold the group"),
-    ("Ctrl+Shift+X", "Extract to a flow of its own"),
-    ("Ctrl+Shift+Arrows", "Line edges up"),
-    ("Shift+H, Shift+V", "Spread across, down"),
-    ("T", "Tidy up the selection, or all"),
-    ("F", "Frame the selection"),
-    ("Home", "Frame all"),
-    ("Enter", "Settings of the step"),
-    ("F7", "Next change"),
-)
 
 
 class Question(QDialog):
@@ -116,37 +90,6 @@ def show_file_problems(path: Path, problems: Sequence[Problem], themes: Themes, 
     pane.show_problems(problems)
     column.addWidget(pane, 1)
     close = TextButton(themes, "Close", kind="primary")
-    close.clicked.connect(sheet.accept)
-    column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
-    sheet.open()
-
-
-def show_keys(actions: Actions, themes: Themes, parent: QWidget) -> None:
-    """Lists the keys."""
-    sheet = QDialog(parent)
-    sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    sheet.setWindowTitle("Keys")
-    column = QVBoxLayout(sheet)
-    column.setContentsMargins(24, 20, 24, 18)
-    column.setSpacing(14)
-    column.addWidget(text_label("Keys", "title"))
-    grid = QGridLayout()
-    grid.setHorizontalSpacing(16)
-    grid.setVerticalSpacing(6)
-    column.addLayout(grid)
-    told = [
-        (shown_key(action), action.text().rstrip("…"))
-        for section in SECTIONS
-        for _, action in actions.of(section)
-        if shown_key(action)
-    ]
-    half = (len(told) + len(_CANVAS_KEYS) + 1) // 2
-    for place, (key, words) in enumerate((*told, *_CANVAS_KEYS)):
-        row, side = place % half, place // half
-        grid.addWidget(key_cap(key), row, side * 2, Qt.AlignmentFlag.AlignRight)
-        grid.addWidget(text_label(words), row, side * 2 + 1)
-    close = TextButton(themes, "Close", kind="primary")
-    close.setDefault(True)
     close.clicked.connect(sheet.accept)
     column.addWidget(close, 0, Qt.AlignmentFlag.AlignRight)
     sheet.open()

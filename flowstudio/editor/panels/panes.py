@@ -322,6 +322,8 @@ class Panes(QWidget):
         if outline is not None and self.shows(self.outlines):
             order.append((self.outlines, into(outline)))
         order.append((self.tabs, into(self.tabs.bar)))
+        if self.shows(self.notice):
+            order.append((self.notice, into(next(iter(self.notice.buttons.values()), self.notice.close_button))))
         if self.canvas is not None:
             order.append((self.canvases, into(self.canvas)))
         if self.inspector is not None and self.shows(self.inspector_pane):
