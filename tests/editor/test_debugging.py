@@ -160,9 +160,9 @@ class Person:
 
         def still() -> bool:
             pictures.append(self.window.grab())
-            del pictures[:-3]
+            del pictures[:-8]
             same = len({bytes(each.toImage().constBits()) for each in pictures}) == 1
-            return same and len(pictures) == 3 and not self.desk.canvas.stage.fading
+            return same and len(pictures) == 8 and not self.desk.canvas.stage.fading
 
         if settled:
             self.until(still)
