@@ -186,7 +186,7 @@ class EditorWindow(QMainWindow):
         panes.toolbar.menu_asked.connect(self._open_menu)
         panes.toolbar.run_asked.connect(self._run_pressed)
         panes.toolbar.sample_asked.connect(self._open_samples)
-        self.rail.page_chosen.connect(lambda _: self._show_front())
+        self.rail.page_chosen.connect(self._page_chosen)
         self.rail.settings_asked.connect(self.open_settings)
         self.rail.home_asked.connect(self.show_welcome)
         panes.palette_pane.added.connect(self._add_component)
@@ -286,6 +286,14 @@ class EditorWindow(QMainWindow):
         self._place_outline()
         if self.desk is not None:
             self.desk.canvas.setFocus()
+
+    def _page_chosen(self, _: str) -> None:
+        """Flows: what is open; once more, the flows of the folder, where there is one."""
+        path = self.desk.document.path if self.desk is not None else None
+        if self.pages.currentWidget() is self.panes and (self.project is not None or path is not None):
+            self.toggle_project()
+        else:
+            self._show_front()
 
     def _ask_folder(self) -> None:
         folder = self.desks.ask_folder()

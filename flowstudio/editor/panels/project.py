@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
+    QThreadPool,
     QTimer,
     Signal,
 )
@@ -31,6 +33,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from flowstudio.editor.panels.about import moment
 from flowstudio.editor.panels.controls import IconButton, Pane, PaneHeader, text_label
@@ -81,18 +84,36 @@ class Entry:
         return f"{word.capitalize()}{took} · {moment(float(self.run.get('at') or 0))}"
 
 
-def entries(
-    folder: Path, last_run: Callable[[Path], Mapping[str, Any] | None], git: Mapping[str, str] | None = None
-) -> list[Entry]:
-    """The flows of a folder by name."""
-    found = []
-    for path in sorted(folder.glob("*.flow.json"))[:MOST]:
-        try:
-            flow, fault = read_flow(path, arranged=False).flow, ""
-        except FileError as error:
-            flow, fault = None, error.problems[0].what
-        found.append(Entry(path, flow, fault, last_run(path), (git or {}).get(path.name, "")))
-    return found
+class Reader:
+    """Reads the flows of a folder; a file that was not written since is not read again."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[int, int], Flow | None, str]] = {}
+
+    def entries(
+        self, folder: Path, last_run: Callable[[Path], Mapping[str, Any] | None], git: Mapping[str, str]
+    ) -> list[Entry]:
+        """The flows by name; `git` says of some how they differ from the last commit."""
+        known: dict[Path, tuple[tuple[int, int], Flow | None, str]] = {}
+        for path in sorted(folder.glob("*.flow.json"))[:MOST]:
+            try:
+                at = path.stat()
+            except OSError:
+                continue  # it went between being listed and being looked at
+            stamp = (at.st_mtime_ns, at.st_size)
+            kept = self._known.get(path)
+            known[path] = kept if kept is not None and kept[0] == stamp else (stamp, *_read(path))
+        self._known = known
+        return [
+            Entry(path, flow, fault, last_run(path), git.get(path.name, "")) for path, (_, flow, fault) in known.items()
+        ]
+
+
+def _read(path: Path) -> tuple[Flow | None, str]:
+    try:
+        return read_flow(path, arranged=False).flow, ""
+    except FileError as error:
+        return None, error.problems[0].what
 
 
 class ProjectModel(QAbstractListModel):
@@ -193,13 +214,18 @@ class ProjectPane(Pane):
     chosen = Signal(object)
     """The Path of a flow that shall be opened."""
     closed = Signal()
+    _git_told = Signal(object, object)
+    """What git says of a folder: the folder, and its file names with a word for how they differ."""
 
     def __init__(
         self, last_run: Callable[[Path], Mapping[str, Any] | None], themes: Themes, parent: QWidget | None = None
     ) -> None:
         super().__init__("panel", parent)
         self._last_run = last_run
+        self._reader = Reader()
+        self._git: Mapping[str, str] = {}
         self.folder: Path | None = None
+        self._git_told.connect(self._take_git)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -235,7 +261,7 @@ class ProjectPane(Pane):
         """Shows this folder."""
         if self._watcher.directories():
             self._watcher.removePaths(self._watcher.directories())
-        self.folder = folder
+        self.folder, self._git = folder, {}
         self._watcher.addPath(str(folder))
         self.header.title.setText(folder.name or str(folder))
         self.header.title.setToolTip(str(folder))
@@ -248,13 +274,29 @@ class ProjectPane(Pane):
             self._timer.start()
 
     def renew(self) -> None:
-        """Reads the folder anew."""
-        if self.folder is None:
-            return
+        """Reads the folder anew; what git says of it follows when it has said it."""
+        if self.folder is not None:
+            self._show_entries()
+            QThreadPool.globalInstance().start(partial(self._ask_git, self.folder))
+
+    def _ask_git(self, folder: Path) -> None:
+        """Runs in a thread: in a large repository git takes its time."""
         from flowstudio.editor.history import states
 
+        told = states(folder)
+        if isValid(self):
+            self._git_told.emit(folder, told)
+
+    def _take_git(self, folder: object, told: Any) -> None:
+        if folder == self.folder and told != self._git:
+            self._git = told
+            self._show_entries()
+
+    def _show_entries(self) -> None:
+        if self.folder is None:
+            return
         current = self.list.currentIndex().data(_ENTRY)
-        found = entries(self.folder, self._last_run, states(self.folder))
+        found = self._reader.entries(self.folder, self._last_run, self._git)
         self.model.show(found)
         self.empty.setVisible(not found)
         kept = current.path if isinstance(current, Entry) else self.rows.open

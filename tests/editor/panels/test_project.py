@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.app import Editor, examples
 from flowstudio.editor.history import states
-from flowstudio.editor.panels.project import ProjectPane, entries
+from flowstudio.editor.panels.project import ProjectPane, Reader
 from flowstudio.flow.edits import SetFlow
 from tests.builders import flow
 from tests.editor.world import run_to_end, written
@@ -42,16 +42,23 @@ def shown(editor: Editor) -> ProjectPane:
 
 
 def test_flows_are_listed_with_what_is_wrong_and_how_they_ran(folder: Path) -> None:
-    found = entries(folder, lambda path: {"status": "succeeded", "at": 0, "ms": 12.0} if "first" in path.name else None)
+    ran = {"status": "succeeded", "at": 0, "ms": 12.0}
+    reader = Reader()
+    found = reader.entries(folder, lambda path: ran if "first" in path.name else None, {"second.flow.json": "new"})
+    assert [entry.git for entry in found] == ["", "new", ""]
     assert [entry.path.name for entry in found] == ["first.flow.json", "second.flow.json", "worse.flow.json"]
     assert found[0].told.startswith("Ran well in 12 ms · ")
     assert found[1].told == "Not run yet"
     assert found[2].flow is None
     assert found[2].told == "the file is not JSON"
+    shutil.copy(folder / "second.flow.json", folder / "worse.flow.json")
+    again = reader.entries(folder, lambda path: None, {})
+    assert again[2].flow is not None
+    assert again[0].flow is found[0].flow
 
 
 @pytest.mark.slow
-def test_git_says_what_differs_from_the_last_commit(folder: Path) -> None:
+def test_git_says_what_differs_from_the_last_commit(qtbot: QtBot, editor: Editor, folder: Path) -> None:
     assert states(folder) == {}
     git(folder.parent, "init", "-q")
     git(folder.parent, "add", "shop/first.flow.json", "shop/worse.flow.json")
@@ -61,6 +68,9 @@ def test_git_says_what_differs_from_the_last_commit(folder: Path) -> None:
     assert told["first.flow.json"] == "changed"
     assert told["second.flow.json"] == "new"
     assert "worse.flow.json" not in told
+    editor.window.open_folder(folder)
+    pane = shown(editor)
+    qtbot.waitUntil(lambda: [entry.git for entry in pane.model.entries] == ["changed", "new", ""])
 
 
 def test_opening_a_folder_opens_its_first_flow_beside_the_list(editor: Editor, folder: Path) -> None:
