@@ -118,6 +118,9 @@ def test_a_run_that_failed_and_the_welcome_page(
 
 
 def _preview_of(form: QWidget) -> str:
-    from flowstudio.editor.forms.preview import PreviewLine
+    """What the rows of the mapping show of their expressions' values."""
+    from flowstudio.editor.forms.mapping import MappingTable
 
-    return " ".join(line.text() for line in form.findChildren(PreviewLine))
+    (table,) = form.findChildren(MappingTable)
+    shown = [table.model.preview_at((row,))[0] for row in range(table.model.rowCount())]
+    return " ".join(str(each.value) for each in shown if each is not None)
