@@ -121,6 +121,7 @@ class Desk(QObject):
         self.data.step_chosen.connect(self.canvas.reveal)
         document.changed.connect(self._changed)
         document.saved.connect(self.face_changed)
+        workspace.values_changed.connect(lambda _: self._checking.start())
         document.path_changed.connect(self._path_changed)
         document.modified_changed.connect(self.face_changed)
         self.running.missing.connect(self._missing)
@@ -270,6 +271,16 @@ class Desk(QObject):
             f"{missing.title} has no value" if missing.field is None else f"{missing.title} lacks its {missing.field}"
         )
         self.said.emit(f"{what}. Give it a test value, then run again.", "warn")
+        if missing.field is None:
+            # Not a fault of the flow, which the check looks at alone: it goes with the next edit or test value.
+            lacking = Problem(
+                what,
+                "it is required and has no default",
+                "give it a test value, or a default for everybody",
+                field=missing.name,
+                path=("variables", missing.name),
+            )
+            self._show_problems([lacking, *(problem for problem in self.problems if problem.path != lacking.path)])
 
     def _refused(self, sentence: str) -> None:
         self.said.emit(sentence, "warn")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -66,9 +67,33 @@ def fixes_of(problem: Problem, flow: Flow, registry: Registry) -> list[Fix]:
             found = iter(
                 [Fix("Take the default out" if field == "default" else "Make it a text", SetVariable(name, less))]
             )
+        case ("variables", str(name)) if name in flow.variables and flow.variables[name].default is ABSENT:
+            found = _default(name, flow.variables[name])
         case _:
             return []
     return [fix for fix in found if _applies(fix.edit, flow)]
+
+
+def _default(name: str, variable: Variable) -> Iterator[Fix]:
+    """A value to begin with, by the variable's type; one that nobody can guess is left to its field."""
+    first: Json = ABSENT
+    if variable.type == "choice" and isinstance(variable.options, list) and variable.options:
+        option = variable.options[0]
+        first = option.get("value", ABSENT) if isinstance(option, dict) else option
+    guesses: Mapping[str, Json] = {
+        "text": name,
+        "number": 0,
+        "integer": 0,
+        "boolean": False,
+        "list": [],
+        "json": {},
+        "url": f"demo://{name.removesuffix('_url').replace('_', '-')}",
+        "choice": first,
+    }
+    value = guesses.get(variable.type, ABSENT)
+    if value is not ABSENT:
+        shown = value if isinstance(value, str) else json.dumps(value)
+        yield Fix(f"Give it the default {_short(shown)}", SetVariable(name, replace(variable, default=value)))
 
 
 def _applies(edit: Edit, flow: Flow) -> bool:

@@ -13,8 +13,9 @@ from pytestqt.qtbot import QtBot
 from flowstudio.editor.app import Editor
 from flowstudio.editor.panels.fixes import Fix, fixes_of
 from flowstudio.errors import Problem
+from flowstudio.flow.edits import SetVariable
 from flowstudio.flow.files import flow_from_document
-from flowstudio.flow.model import Flow
+from flowstudio.flow.model import Flow, Variable
 from flowstudio.plan.compile import problems_of
 from flowstudio.sdk.registry import Registry
 from tests.builders import flow
@@ -136,4 +137,26 @@ def test_the_key_mends_the_row_it_stands_on(qtbot: QtBot, faulty: Editor) -> Non
     rows.setCurrentIndex(rows.model().index(0, 0))
     qtbot.keyClick(rows, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
     assert "place" in desk.document.flow.variables
+    assert not desk.problems
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "default"), [("url", "demo://shop"), ("integer", 0), ("list", []), ("text", "shop_url"), ("date", None)]
+)
+def test_a_value_that_holds_run_back_can_be_given_a_default(
+    qtbot: QtBot, editor: Editor, tmp_path: Path, kind: str, default: object
+) -> None:
+    desk = editor.window.desks.open_file(written(tmp_path, flow("start -> map")))
+    assert desk is not None
+    desk.document.apply(SetVariable("shop_url", Variable(kind, title="Shop", required=True)))
+    desk.running.run()
+    model = desk.data.problems.model
+    assert model.problems[0].what == "Shop has no value"
+    fixes = model.fixes(0)
+    if default is None:
+        assert not fixes
+        return
+    desk.data.problems.fix_asked.emit(fixes[0])
+    assert desk.document.flow.variables["shop_url"].default == default
     assert not desk.problems
