@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.app import Editor
 from flowstudio.editor.desk import Desk
+from flowstudio.editor.forms.mapping import MappingField
 from flowstudio.editor.panels.export import ExportSheet
 from flowstudio.editor.panels.palette import Role
 from flowstudio.editor.panels.payload_tree import PayloadTree
@@ -87,6 +88,10 @@ class Hand:
         form = self.desk.inspector.step_form
         form.focus_field(field)
         row = form.rows[field]
+        for mapping in row.findChildren(MappingField):
+            as_text = mapping.switch.box_of(1).center().toPoint()
+            self.qtbot.mouseClick(mapping.switch, Qt.MouseButton.LeftButton, pos=as_text)
+            self.qtbot.waitUntil(lambda shown=mapping: not shown.is_table)
         self.qtbot.waitUntil(lambda: row.isAncestorOf(self.editor.window.focusWidget()))
         widget = self.editor.window.focusWidget()
         assert isinstance(widget, QLineEdit | QPlainTextEdit | QComboBox) or widget is not None
