@@ -85,7 +85,9 @@ def test_a_field_is_added_as_the_others_stand() -> None:
     assert with_field(lines, table_of(lines), (), "c", "x") == '{\n  "a": 1,\n  "b": 2,\n  "c": x\n}'
     one = '{\n  "a": 1\n}'
     assert with_field(one, table_of(one), (), "c", "x") == '{\n  "a": 1,\n  "c": x\n}'
-    assert with_field(ORDER, table_of(ORDER), (1,), "land", "x") == ORDER.replace('"zip": zip', '"zip": zip , "land": x')
+    assert with_field(ORDER, table_of(ORDER), (1,), "land", "x") == ORDER.replace(
+        '"zip": zip', '"zip": zip , "land": x'
+    )
 
 
 @pytest.mark.parametrize(
