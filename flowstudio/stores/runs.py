@@ -55,14 +55,16 @@ class RunStore:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._database = sqlite3.connect(folder / _DATABASE, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(folder, error) from None
+        try:
             self._database.execute("pragma busy_timeout=10000")
             self._database.execute("pragma journal_mode=wal")
             self._database.execute("pragma synchronous=off")
             self._database.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"The history of runs in {folder} cannot be used ({error}); move {_DATABASE} away, or choose another folder"
-            ) from None
+        except sqlite3.Error as error:
+            self._database.close()
+            raise _unusable(folder, error) from None
 
     def close(self) -> None:
         """Ends the use of the folder; it stays."""
@@ -314,6 +316,12 @@ class _Transaction:
             raise StoreError(
                 f"The history of runs in {self._folder} cannot be written ({error}); make room there"
             ) from None
+
+
+def _unusable(folder: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"The history of runs in {folder} cannot be used ({error}); move {_DATABASE} away, or choose another folder"
+    )
 
 
 def _hashes(told: Json) -> Iterable[str]:

@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures.thread as pools
 import selectors
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
@@ -107,7 +108,13 @@ class _Waiting(selectors.DefaultSelector):
 
     def _works_outside(self) -> bool:
         # One is the pipe by which other threads wake the loop.
-        return len(self.get_map()) > 1 or self.threads.work()
+        if len(self.get_map()) > 1 or self.threads.work():
+            return True
+        if not pools._threads_queues:
+            return False
+        # A thread that has just taken its work from the queue looks idle until it may run: it is let run for a moment.
+        threading.Event().wait(_LOOKS)
+        return self.threads.work()
 
 
 class StuckError(Exception):

@@ -36,7 +36,20 @@ def store(tmp_path: Path) -> Iterator[PayloadStore]:
 def fresh(store: PayloadStore) -> PayloadStore:
     """The same folder, with nothing at hand."""
     store.close()
-    return PayloadStore(store.folder)
+    made = PayloadStore(store.folder)
+    _OPENED.append(made)
+    return made
+
+
+_OPENED: list[PayloadStore] = []
+
+
+@pytest.fixture(autouse=True)
+def closing() -> Iterator[None]:
+    """Closes what was opened anew."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
 
 
 def count(store: PayloadStore, table: str) -> int:
@@ -202,7 +215,7 @@ def test_a_database_that_breaks_later_is_told(store: PayloadStore) -> None:
         database.write(b"\xff" * (size - 4096))
 
     def look() -> None:
-        PayloadStore(store.folder).get(name)
+        fresh(store).get(name)
 
     with pytest.raises(StoreError, match=r"give another folder|run the flow again"):
         look()
