@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +21,8 @@ from PySide6.QtWidgets import (
 from flowstudio.editor.actions import Actions, shown_key
 from flowstudio.editor.desk import Desk, Surround
 from flowstudio.editor.desks import Desks, RecentFiles
-from flowstudio.editor.panels import about, finding, toolbar
-from flowstudio.editor.panels.command_palette import ADD, COMMANDS, STEPS, TEXTS, WHERE_USED, CommandPalette, Offer
+from flowstudio.editor.outside import OutsideChanges
+from flowstudio.editor.panels import about, toolbar
 from flowstudio.editor.panels.controls import Pane
 from flowstudio.editor.panels.hints import HintBubble, Hints
 from flowstudio.editor.panels.panes import Panes
@@ -34,11 +33,10 @@ from flowstudio.editor.panels.settings import SettingsSheet
 from flowstudio.editor.panels.status import StatusBar
 from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
 from flowstudio.editor.preferences import Preferences
-from flowstudio.editor.watching import Watching
+from flowstudio.editor.searching import Searching
 from flowstudio.editor.workspace import Sample
-from flowstudio.errors import FileError, Problem
+from flowstudio.errors import FileError
 from flowstudio.flow.files import read_flow, read_payload
-from flowstudio.flow.model import Flow
 
 
 class EditorWindow(QMainWindow):
@@ -57,7 +55,6 @@ class EditorWindow(QMainWindow):
         self._examples = tuple(examples)
         self.desks: Final = Desks(shared, recent, self)
         self._awake = False
-        self._watching = Watching(self)
         self.setAcceptDrops(True)
         self._outlined = preferences.flag("outline")
         self._listed = False
@@ -104,7 +101,19 @@ class EditorWindow(QMainWindow):
         self.welcome: Welcome | None = None
         self.panes = Panes(self._shared.registry.specs(), self.actions_, themes, self._preferences, self.pages)
         self.pages.addWidget(self.panes)
-        self.commands: CommandPalette | None = None
+        self.outside = OutsideChanges(self.desks, self.panes.notice, themes, self.status.mention, self)
+        self.searching = Searching(
+            self._shared,
+            self.actions_,
+            self.desks,
+            root,
+            shown=lambda: self.desk if self.pages.currentWidget() is self.panes else None,
+            project=lambda: self.project,
+            add=self._add_component,
+            open_file=self._open_recent,
+            mention=self.status.mention,
+        )
+        self.outside.step_chosen.connect(self.searching.go_step)
 
     def _connect(self) -> None:
         answers: dict[str, Callable[[], object]] = {
@@ -112,9 +121,9 @@ class EditorWindow(QMainWindow):
             "open": self.desks.ask_open,
             "save": self.desks.save,
             "save_as": self.desks.save_as,
-            "reload": self._reload,
-            "compare_saved": self.compare_with_saved,
-            "compare_commit": self.compare_with_commit,
+            "reload": self.outside.reload,
+            "compare_saved": self.outside.compare_with_saved,
+            "compare_commit": self.outside.compare_with_commit,
             "help": self.open_help,
             "export": self.export,
             "close_tab": self._close_front,
@@ -123,8 +132,8 @@ class EditorWindow(QMainWindow):
             "quit": self.close,
             "undo": self._undo,
             "redo": self._redo,
-            "find": lambda: self.open_commands("/"),
-            "where_used": self._where_used,
+            "find": lambda: self.searching.open("/"),
+            "where_used": self.searching.where_used,
             "run": lambda: self._with(lambda desk: desk.running.debug()),
             "run_free": lambda: self._with(lambda desk: desk.running.run_free()),
             "run_step": lambda: self._with(lambda desk: desk.run_step()),
@@ -166,7 +175,7 @@ class EditorWindow(QMainWindow):
             "previous_pane": lambda: self._go_pane(-1),
             "next_tab": lambda: self.desks.step(1),
             "previous_tab": lambda: self.desks.step(-1),
-            "commands": lambda: self.open_commands(""),
+            "commands": lambda: self.searching.open(""),
             "keys": self.show_keys,
             "about": lambda: about.show_about(self._shared.themes, self),
         }
@@ -179,7 +188,6 @@ class EditorWindow(QMainWindow):
         self.desks.added.connect(self._added)
         self.desks.removed.connect(self._removed)
         self.desks.brought.connect(self._show_front)
-        self._watching.written.connect(self._file_written)
         self.desks.saved.connect(lambda: self.status.mention("Saved", "muted", "cloud-check"))
         panes = self.panes
         panes.arranged.connect(self._enable)
@@ -347,11 +355,11 @@ class EditorWindow(QMainWindow):
         desk: Desk = added
         self.panes.add(desk.canvas, desk.inspector, desk.data)
         desk.said.connect(self._said)
-        desk.changed_outside.connect(self._changed_outside)
-        desk.uses_asked.connect(self._where_used)
+        desk.changed_outside.connect(self.outside.show_notice)
+        desk.uses_asked.connect(self.searching.where_used)
         desk.help_asked.connect(self.open_help)
-        desk.document.path_changed.connect(self._watch)
-        desk.document.saved.connect(self._watch)
+        desk.document.path_changed.connect(self.outside.watch)
+        desk.document.saved.connect(self.outside.watch)
         desk.face_changed.connect(self._faces_changed)
         desk.problems_changed.connect(self._problems_changed)
         desk.playback.status_changed.connect(self._status_changed)
@@ -381,8 +389,8 @@ class EditorWindow(QMainWindow):
         if desk is None:
             self.show_welcome()
             return
-        self._watch()
-        self._show_notice()
+        self.outside.watch()
+        self.outside.show_notice()
         if self.hints is not None:
             self.hints.leave()
         self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
@@ -397,98 +405,6 @@ class EditorWindow(QMainWindow):
         self._status_changed()
         self._breakpoints_changed()
         self._enable()
-
-    def _watch(self) -> None:
-        paths = [desk.document.path for desk in self.desks.all]
-        self._watching.watch([path for path in paths if path is not None])
-        for desk in self.desks.all:
-            if desk.is_outdated and not desk.document.changed_on_disk():
-                desk.is_outdated = False
-                self._show_notice()
-
-    def _file_written(self, path: Any) -> None:
-        for desk in self.desks.all:
-            if desk.document.path == path:
-                desk.look_at_file()
-
-    def _changed_outside(self) -> None:
-        self._show_notice()
-
-    def _show_notice(self) -> None:
-        """Tells that another program changed the file of the flow in front, where it did."""
-        desk, notice = self.desk, self.panes.notice
-        path = desk.document.path if desk is not None else None
-        if desk is None or path is None or not desk.is_outdated:
-            notice.clear()
-            return
-        lost = ", your changes stay in the undo list" if desk.document.would_lose else ""
-        notice.tell(
-            f"{path.name} was changed by another program",
-            (("Compare", self._compare_with_disk), (f"Reload{lost}", self._reload), ("Keep mine", self._keep_mine)),
-            icon="arrows-clockwise",
-            dismissed=self._keep_mine,
-        )
-
-    def _keep_mine(self) -> None:
-        # Saving asks once more before it writes over the other version.
-        if self.desk is not None:
-            self.desk.is_outdated = False
-
-    def _reload(self) -> None:
-        desk = self.desk
-        if desk is None or desk.document.path is None:
-            return
-        try:
-            desk.document.reload()
-        except FileError as error:
-            about.show_file_problems(desk.document.path, error.problems, self._shared.themes, self)
-            return
-        desk.is_outdated = False
-        self._show_notice()
-        self.status.mention("Reloaded. Ctrl+Z takes it back.", "muted", "arrows-clockwise")
-
-    def _compare_with_disk(self) -> None:
-        desk = self.desk
-        path = desk.document.path if desk is not None else None
-        if desk is None or path is None:
-            return
-        try:
-            theirs = read_flow(path).flow
-        except FileError as error:
-            about.show_file_problems(path, error.problems, self._shared.themes, self)
-            return
-        self._compare("What the file on disk would change", desk.document.flow, theirs, path.name)
-        self._show_notice()
-
-    def compare_with_saved(self) -> None:
-        """Lists what is not saved yet."""
-        if self.desk is not None:
-            document = self.desk.document
-            self._compare("Since it was saved", document.saved_flow, document.flow)
-
-    def compare_with_commit(self) -> None:
-        """Lists what changed since the last commit."""
-        desk = self.desk
-        path = desk.document.path if desk is not None else None
-        if desk is None or path is None:
-            return
-        from flowstudio.editor.history import last_committed
-
-        found = last_committed(path)
-        if isinstance(found, str):
-            self._said(found, "warn")
-            return
-        before = found.flow.with_layout(desk.document.flow.layout)
-        told = f"{found.commit} of {found.on}: {found.subject}"
-        self._compare("Since the last commit", before, desk.document.flow, told)
-
-    def _compare(self, what: str, before: Flow, after: Flow, hint: str = "") -> None:
-        from flowstudio.editor.panels.compare import CompareSheet
-
-        sheet = CompareSheet(what, before, after, self._shared.themes, self, hint)
-        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        sheet.step_chosen.connect(self._go_step)
-        sheet.open()
 
     def show_keys(self) -> None:
         """Lists the keys."""
@@ -560,155 +476,6 @@ class EditorWindow(QMainWindow):
 
         sheet.accepted.connect(use)
         sheet.open()
-
-    def open_commands(self, text: str = "") -> None:
-        """Opens the command palette."""
-        if self.commands is None:
-            self.commands = CommandPalette(self._shared.themes, self.centralWidget())
-        self.commands.open(self._offers(), text)
-
-    def _offers(self) -> Iterator[Offer]:
-        for command, action in self.actions_.offered():
-            yield Offer(
-                action.text(),
-                COMMANDS,
-                command.icon or "caret-right",
-                action.trigger,
-                command.hint,
-                shown_key(action),
-            )
-        desk = self.desk
-        if desk is None or self.pages.currentWidget() is not self.panes:
-            return
-        flow = desk.document.flow
-        registry, theme = self._shared.registry, self._shared.themes.current
-        for key, step in flow.steps.items():
-            known = registry.spec(step.component) if registry.knows(step.component) else None
-            yield Offer(
-                flow.title_of(key),
-                STEPS,
-                known.icon if known is not None else "cube",
-                lambda key=key: self._go_step(key),  # type: ignore[misc] # mypy cannot tell a lambda's default
-                f"{known.title if known is not None else step.component} · {key}",
-                color=theme.category(known.category) if known is not None else "text2",
-            )
-        for spec in registry.specs():
-            yield Offer(
-                f"Add {spec.title}",
-                ADD,
-                spec.icon,
-                lambda name=spec.name: self._add_component(name),  # type: ignore[misc]
-                " ".join((spec.category, *spec.aliases)),
-                color=theme.category(spec.category),
-            )
-
-        yield from self._texts(desk)
-
-    def _texts(self, desk: Desk) -> Iterator[Offer]:
-        """What find looks through, and the names of which one may ask what uses them."""
-        flow = desk.document.flow
-        for place in finding.written(flow):
-            yield self._to_place(place, TEXTS)
-        if self.project is not None:
-            yield from self._other_flows(self.project, desk.document.path)
-        kinds: tuple[tuple[finding.Named, str, Mapping[str, object]], ...] = (
-            ("variable", "sliders-horizontal", flow.variables),
-            ("connection", "link-simple", flow.connections),
-            ("step", "arrow-right", flow.steps),
-        )
-        for kind, icon, names in kinds:
-            for name in names:
-                title = flow.title_of(name) if kind == "step" else name
-                yield Offer(
-                    f"Where is {title} used",
-                    WHERE_USED,
-                    icon,
-                    lambda kind=kind, name=name: self.show_uses(kind, name),  # type: ignore[misc]
-                    kind,
-                )
-
-    def _other_flows(self, project: ProjectPane, front: Path | None) -> Iterator[Offer]:
-        """The other flows of the folder, and what is written in them."""
-        for entry in project.model.entries:
-            if entry.path == front or entry.flow is None:
-                continue
-            yield Offer(
-                entry.name,
-                "Flows of the folder",
-                "tree-structure",
-                lambda path=entry.path: self._open_recent(path),  # type: ignore[misc]
-                entry.path.name,
-            )
-            for place in finding.written(entry.flow):
-                offer = self._to_place(place, TEXTS)
-                yield replace(
-                    offer,
-                    more=f"{entry.name} · {offer.more}",
-                    do=lambda path=entry.path, place=place: self._go_elsewhere(path, place),  # type: ignore[misc]
-                )
-
-    def _go_elsewhere(self, path: Path, place: finding.Place) -> None:
-        if self.desks.open_file(path) is not None:
-            self._go_place(place)
-
-    def _to_place(self, place: finding.Place, group: str) -> Offer:
-        icon = {"note": "note", "group": "selection", "variable": "sliders-horizontal", "connection": "link-simple"}
-        return Offer(
-            place.shown,
-            group,
-            icon.get(place.kind, "text-align-left"),
-            lambda: self._go_place(place),
-            place.where if place.sure else f"{place.where} · perhaps",
-        )
-
-    def show_uses(self, kind: finding.Named, name: str) -> None:
-        """Lists where a step's output, a variable or a connection is used."""
-        desk = self.desk
-        if desk is None:
-            return
-        flow = desk.document.flow
-        title = flow.title_of(name) if kind == "step" and name in flow.steps else name
-        places = finding.used(flow, self._shared.registry, kind, name)
-        if not places:
-            self.status.mention(f"Nothing uses {title}", "muted", "info")
-            return
-        if self.commands is None:
-            self.commands = CommandPalette(self._shared.themes, self.centralWidget())
-        self.commands.open([self._to_place(place, f"{title} is used in") for place in places])
-
-    def _where_used(self) -> None:
-        """What reads the selected step; without one, the names to choose from."""
-        step = self.desk.workspace.current_step if self.desk is not None else None
-        if step is not None:
-            self.show_uses("step", step)
-        else:
-            self.open_commands("?")
-
-    def _go_place(self, place: finding.Place) -> None:
-        desk = self.desk
-        if desk is None:
-            return
-        if place.kind == "step":
-            desk.go_to(Problem("", step=place.key, field=place.field or None))
-        elif place.kind == "note":
-            desk.workspace.select(notes=[place.key])
-            desk.canvas.frame_selection()
-            desk.canvas.setFocus()
-        elif place.kind == "group":
-            desk.workspace.select(groups=[place.key])
-            desk.canvas.frame_selection()
-            desk.canvas.setFocus()
-        elif place.kind in ("variable", "connection"):
-            desk.inspector.ask_value(place.key)
-        else:
-            desk.workspace.select()
-            desk.inspector.focus_first()
-
-    def _go_step(self, step: str) -> None:
-        if self.desk is not None:
-            self.desk.workspace.select([step])
-            self.desk.canvas.reveal(step)
-            self.desk.canvas.setFocus()
 
     def _with(self, do: Callable[[Desk], object]) -> None:
         if self.desk is not None and self.pages.currentWidget() is self.panes:

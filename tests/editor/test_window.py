@@ -531,13 +531,13 @@ def test_panes_fold_by_their_keys(qtbot: QtBot, editor: Editor, tmp_path: Path) 
 def test_the_command_palette_offers_steps_and_components(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     qtbot.keyClick(editor.window, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
-    palette = editor.window.commands
+    palette = editor.window.searching.palette
     assert palette is not None
     assert palette.isVisible()
     qtbot.keyClicks(palette.field, "@good")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
     assert desk.workspace.selection == ("qualify",)
-    editor.window.open_commands("add log")
+    editor.window.searching.open("add log")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
     assert len(desk.document.flow.steps) == 7
 

@@ -213,11 +213,14 @@ class OffersDelegate(QStyledItemDelegate):
         painter.setFont(bold)
         painter.setPen(theme.color("text"))
         left = rect.left() + 48
-        title = QFontMetrics(bold).elidedText(offer.title, Qt.TextElideMode.ElideRight, right - left)
-        painter.drawText(QRect(left, rect.top(), right - left, rect.height()), middle, title)
+        plain = theme.font("ui", 12)
+        # A long title leaves room for where it stands.
+        asked = QFontMetrics(plain).horizontalAdvance(offer.more) + 12 if offer.more else 0
+        room = right - left - min(asked, (right - left) * 2 // 5)
+        title = QFontMetrics(bold).elidedText(offer.title, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QRect(left, rect.top(), room, rect.height()), middle, title)
         left += QFontMetrics(bold).horizontalAdvance(title) + 12
         if offer.more and right - left > 40:
-            plain = theme.font("ui", 12)
             painter.setFont(plain)
             painter.setPen(theme.color("text2"))
             more = QFontMetrics(plain).elidedText(offer.more, Qt.TextElideMode.ElideRight, right - left)

@@ -70,9 +70,9 @@ def test_names_to_ask_about_are_shown_when_asked_for() -> None:
 
 
 def opened(editor: Editor) -> CommandPalette:
-    assert editor.window.commands is not None
-    assert editor.window.commands.isVisible()
-    return editor.window.commands
+    assert editor.window.searching.palette is not None
+    assert editor.window.searching.palette.isVisible()
+    return editor.window.searching.palette
 
 
 def test_ctrl_f_finds_an_expression_and_puts_the_cursor_there(qtbot: QtBot, editor: Editor) -> None:
@@ -90,7 +90,7 @@ def test_ctrl_f_finds_an_expression_and_puts_the_cursor_there(qtbot: QtBot, edit
 def test_a_note_that_was_found_is_selected(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     assert isinstance(desk.document.flow.notes["n1"], Note)
-    editor.window.open_commands("/paying")
+    editor.window.searching.open("/paying")
     qtbot.keyClick(opened(editor).field, Qt.Key.Key_Return)
     assert desk.workspace.selected.notes == ("n1",)
 
@@ -112,8 +112,8 @@ def test_where_a_variable_is_used(qtbot: QtBot, editor: Editor) -> None:
 @pytest.mark.slow
 def test_what_nothing_uses_and_what_nothing_matches_is_said(qtbot: QtBot, editor: Editor) -> None:
     editor.window.desks.open_example(SYNC)
-    editor.window.show_uses("step", "log")
+    editor.window.searching.show_uses("step", "log")
     assert editor.window.status.message.text == "Nothing uses log"
-    editor.window.open_commands("/no such text")
+    editor.window.searching.open("/no such text")
     assert opened(editor).nothing.isVisible()
     assert "no such text" in opened(editor).nothing.text()

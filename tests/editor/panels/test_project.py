@@ -116,8 +116,8 @@ def test_a_flow_that_is_saved_into_the_folder_appears(qtbot: QtBot, editor: Edit
 @pytest.mark.slow
 def test_find_looks_through_the_other_flows_too(qtbot: QtBot, editor: Editor, folder: Path) -> None:
     editor.window.open_folder(folder)
-    editor.window.open_commands("/other.example")
-    palette = editor.window.commands
+    editor.window.searching.open("/other.example")
+    palette = editor.window.searching.palette
     assert palette is not None
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
     assert editor.window.desk is not None
