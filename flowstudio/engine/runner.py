@@ -160,6 +160,8 @@ class Runner:
         self._readings: dict[str, Iterator[Json]] = {}
         self._broken: dict[str, Failure] = {}
         """Streams that broke off behind items that have still to be told."""
+        self._told_of: set[int] = set()
+        """The messages of which it was told that they wait for a signal."""
         self._asked: list[RunPaused | RunResumed | SignalReceived | MessageEdited] = []
         self._cancelled = False
         self._poked = asyncio.Event()
@@ -265,8 +267,21 @@ class Runner:
                 await self._happened(self._read(key, entry))
         return await self._rest() or moved
 
+    def _tell_of_waiting(self) -> None:
+        """Says so, once, when nothing but a signal from outside can go on with the run."""
+        if self._under_way or self._resting or self.state.paused or self._gate is not None:
+            return
+        for token in self.state.tokens.values():
+            if token.stage == "waiting" and token.number not in self._told_of:
+                self._told_of.add(token.number)
+                where = address(self._plan, token)
+                message = f"Waits for the signal {token.signal}"
+                step = self._plan.steps[token.step].id
+                self.tell(Logged(self.id, self.now(), step, where, token.visit, "info", message))
+
     async def _wait(self) -> None:
         """Waits until a visit ends, an alarm goes off, or somebody asks for something."""
+        self._tell_of_waiting()
         poked = asyncio.ensure_future(self._poked.wait())
         try:
             waiting: set[asyncio.Task[Any]] = {*self._under_way, *self._resting.values(), poked}
@@ -291,8 +306,11 @@ class Runner:
         return True
 
     def _busy_with_steps(self) -> bool:
-        steps = self._plan.steps
-        return any(token.stage == "ready" and steps[token.step].immediate for token in self.state.tokens.values())
+        steps, state = self._plan.steps, self.state
+        return any(token.stage == "ready" and steps[token.step].immediate for token in state.tokens.values()) or any(
+            steps[entry.step].straight and entry.live < entry.parallel and not entry.hungry
+            for entry in state.entries.values()
+        )
 
     async def _start(self, token: Token) -> None:
         step = self._plan.steps[token.step]

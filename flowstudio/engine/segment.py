@@ -55,6 +55,7 @@ class Segment:
         self.now = now
         self.draft = Draft(bound.plan, state, straight=True)
         self._parts: list[Part] = []
+        self._odd: list[str] = []
         self._until = time.perf_counter() + LONGEST_SECONDS
         self._most = state.visits + MOST_VISITS
 
@@ -80,9 +81,9 @@ class Segment:
             draft.fresh.clear()
             if draft.failing:
                 break
-        if not self._parts:
+        if not self._parts and not self._odd:
             return None
-        return SegmentFinished(draft.run, self.at, tuple(self._parts)), draft.done()
+        return SegmentFinished(draft.run, self.at, tuple(self._parts), tuple(self._odd)), draft.done(self._odd)
 
     def _full(self) -> bool:
         return self.draft.visits >= self._most or time.perf_counter() > self._until
@@ -151,7 +152,8 @@ class Segment:
                 return True
             if self._items(key, entry):
                 return True
-            # The next item needs visits of its own: the draft begins it when it is done.
+            # The next item needs visits of its own, which are made after this segment.
+            self._odd.append(key)
             self._until = 0.0
             return False
         return False

@@ -61,7 +61,7 @@ def advance(plan: Plan, state: RunState, event: Event) -> RunState:
         draft = Draft(plan, state, straight=True)
         for part in event.parts:
             work_in(draft, part)
-        return draft.done()
+        return draft.done(event.odd)
     work = _WORK.get(type(event))
     if work is None:
         return state
@@ -152,8 +152,8 @@ def _resumed(plan: Plan, state: RunState) -> RunState:
             draft.staged(token, stage="ready")
     draft.failing = False
     draft.changes.update(paused=False, cancelled=False, error=None, status="running")
-    if state.failing or state.cancelled:
-        draft.settle_all()
+    # What was held back while it failed, and items that segments had not come to.
+    draft.settle_all()
     return draft.done()
 
 

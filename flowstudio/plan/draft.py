@@ -24,8 +24,8 @@ DEEPEST_CALL = 16
 
 
 class Draft:
-    """A state that is being changed. `straight` holds back the items of splits that go straight to their aggregate:
-    whoever fuses takes them himself, and `done()` begins what he has left.
+    """A state that is being changed. `straight` holds back the items of splits that can go straight to their end: whoever
+    makes segments takes them himself, in this segment or the next.
     """
 
     __slots__ = (
@@ -88,13 +88,15 @@ class Draft:
         self.failing = state.failing
         self.changes: dict[str, Any] = {}
 
-    def done(self) -> RunState:
-        """The new state."""
-        self.straight = False
-        for key in self.held:
-            if key in self.entries:
-                self.go_on(key)
-        self.held = {}
+    def done(self, odd: Sequence[str] = ()) -> RunState:
+        """The new state; of the splits in `odd` the next item begins, for which visits of its own are needed."""
+        for key in odd:
+            entry = self.entries.get(key)
+            if entry is not None and entry.next < entry.at_hand and entry.live < entry.parallel:
+                self.begin_one(key, self.entry(key), self.plan.steps[entry.step])
+                self.collect(key)
+                self.close(key)
+                self.settle(entry.bag)
         return self.state.but(
             tokens=self.tokens,
             bags=self.bags,

@@ -210,9 +210,14 @@ class ItemsMade:
 
 @dataclass(frozen=True, slots=True)
 class SegmentFinished(Event):
-    """Visits of steps without effects were made in one call; `parts` tells them in order."""
+    """Visits of steps without effects were made in one call; `parts` tells them in order.
+
+    Items that can go straight wait for the next segment, but for the next one of each split in `odd` (its address): that
+    needs visits of its own.
+    """
 
     parts: tuple[VisitFinished | VisitFailed | Chained | ItemsMade | ItemsRead, ...] = ()
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def _read(record: Mapping[str, Json], find: Change) -> Any:
             value = Failure(**value)
         elif name == "dropped" and kind is ItemsMade:
             value = frozenset(value)
-        elif name == "ports":
+        elif name in ("ports", "odd"):
             value = tuple(value)
         told[name] = value
     return kind(**told)

@@ -10,11 +10,15 @@ import pytest
 
 from flowstudio.engine.bound import BoundPlan, Values
 from flowstudio.engine.runner import Result, Runner
+from flowstudio.engine.streams import found, kept
 from flowstudio.errors import StepError
+from flowstudio.plan.advance import fold
 from flowstudio.plan.compile import compile_flow
+from flowstudio.plan.state import RunState
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.stream import Stream, StreamSource
-from flowstudio.trace.events import ItemsRead, VisitFinished
+from flowstudio.trace.events import Event, ItemsRead, VisitFinished
+from flowstudio.trace.records import from_record, to_record
 from tests.builders import flow
 from tests.toys import Lines, Numbers, Slow, run_toys, toys
 
@@ -140,3 +144,45 @@ def test_what_is_too_large_to_be_taken_whole_says_what_to_do() -> None:
     assert len(stream.whole(2_000_000)) == 1_000_000
     with pytest.raises(StepError, match="directly behind it"):
         stream.whole(100_000)
+
+
+class Log:
+    """A journal of JSON lines; the process dies after so many of them."""
+
+    def __init__(self, most: int | None) -> None:
+        self.lines: list[str] = []
+        self.most = most
+
+    async def commit(self, event: Event) -> None:
+        if len(self.lines) == self.most:
+            raise KeyboardInterrupt
+        self.lines.append(json.dumps(to_record(event, kept)))
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_run_that_was_killed_while_it_read_goes_on_from_its_journal(watched: bool) -> None:
+    drawn = flow(
+        "s=start -> n=numbers -> each=flowing -> f=slow -> g=gather -> c=tmap",
+        n={"count": 2100},
+        each={"parallel": 3, "batch": 100},
+        c={"expression": "$sum($)"},
+    )
+    registry = toys()
+    plan = compile_flow(drawn, registry)
+    Slow.gates = {}
+
+    def run(log: Log, state: RunState | None) -> Result:
+        recorders = [Lines()] if watched else []
+        bound = BoundPlan(plan, Values(), registry)
+        return asyncio.run(Runner(bound, "s", Message(None), journal=log, state=state, recorders=recorders).run())
+
+    whole = Log(None)
+    expected = outputs(run(whole, None))
+    for most in range(1, len(whole.lines), 7):
+        log = Log(most)
+        with pytest.raises(KeyboardInterrupt):
+            run(log, None)
+        events = [from_record(json.loads(line), lambda told: found(told, registry)) for line in log.lines]
+        log.most = None
+        assert outputs(run(log, fold(plan, events))) == expected
+    assert Numbers.opened == 0

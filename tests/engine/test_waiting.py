@@ -14,7 +14,7 @@ from flowstudio.flow.model import Flow
 from flowstudio.plan.advance import fold
 from flowstudio.plan.compile import compile_flow
 from flowstudio.sdk.message import Message
-from flowstudio.trace.events import RunPaused, RunResumed, VisitStarted
+from flowstudio.trace.events import Logged, RunPaused, RunResumed, VisitStarted
 from tests.builders import flow
 from tests.toys import Fail, Lines, Slow, toys
 
@@ -80,6 +80,18 @@ def test_a_message_waits_for_its_signal_and_knows_what_it_brought() -> None:
 
     result, _ = drive(flow("s=start -> w=hold -> m=tmap", m={"expression": "[$, $meta.signal.by]"}), "x", act)
     assert outputs(result) == [["x", "me"]]
+
+
+def test_a_run_that_only_a_signal_can_go_on_with_says_so_once() -> None:
+    async def act(runner: Runner) -> None:
+        await staged(runner, "waiting")
+        runner.signal("another")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        runner.signal("go")
+
+    _, lines = drive(flow("s=start -> w=hold -> m=mark"), "x", act)
+    assert [(line.step, line.message) for line in lines.of(Logged)] == [("w", "Waits for the signal go")]
 
 
 def test_a_signal_that_comes_first_is_kept_for_the_message() -> None:
