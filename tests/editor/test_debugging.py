@@ -26,7 +26,7 @@ from flowstudio.editor.workspace import Sample
 from flowstudio.flow.edits import AddWire, SetConfig, SetStep
 from flowstudio.flow.model import Flow, Wire
 from tests.builders import flow
-from tests.editor.counting import CountingServer
+from tests.counting import CountingServer
 from tests.editor.world import sheet_of, written
 
 KEY, CTRL, SHIFT, ALT, NONE = (

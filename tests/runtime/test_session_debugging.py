@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from flowstudio.runtime import protocol
 from tests.builders import flow
+from tests.counting import CountingServer
 from tests.runtime.clients import Client
 
 
-class Counting:
-    """A real server that answers with what it got and counts."""
-
-    def __init__(self) -> None:
-        self.got: list[Any] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                outer.got.append(body)
-                answer = json.dumps({"number": len(outer.got), "body": body}).encode()
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *args: Any) -> None:
-                """Says nothing on the console."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
 @pytest.fixture
-def server() -> Iterator[Counting]:
-    counting = Counting()
+def server() -> Iterator[CountingServer]:
+    counting = CountingServer()
     yield counting
     counting.close()
 
@@ -73,7 +39,7 @@ def begin(session: Client, document: Any, *points: dict[str, Any], **more: Any) 
     return str(session.call("run", flow=document, payload=payload, breakpoints=list(points), **more)["run"])
 
 
-def test_a_run_stands_still_steps_and_ends(session: Client, server: Counting) -> None:
+def test_a_run_stands_still_steps_and_ends(session: Client, server: CountingServer) -> None:
     run = begin(session, sync(server.url), {"step": "push"})
     told = session.until("paused")
     assert (place(told), told["reason"], told["run"], told["live"]) == ("3 push", "breakpoint", run, True)
@@ -88,7 +54,7 @@ def test_a_run_stands_still_steps_and_ends(session: Client, server: Counting) ->
 
 
 @pytest.mark.slow
-def test_back_and_on_again_sends_nothing_twice(session: Client, server: Counting) -> None:
+def test_back_and_on_again_sends_nothing_twice(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url), {"step": "last"})
     session.until("paused")
     for method, expected in (("back", "3 push"), ("back", "2 shape"), ("next", "3 push"), ("next", "4 last")):
@@ -103,7 +69,7 @@ def test_back_and_on_again_sends_nothing_twice(session: Client, server: Counting
 
 
 @pytest.mark.slow
-def test_the_payload_that_waits_can_be_changed_at_a_path(session: Client, server: Counting) -> None:
+def test_the_payload_that_waits_can_be_changed_at_a_path(session: Client, server: CountingServer) -> None:
     run = begin(session, sync(server.url), {"step": "push"})
     session.until("paused")
     assert session.call("edit", path=["name"], value="Grace") == {"run": run}
@@ -113,7 +79,7 @@ def test_the_payload_that_waits_can_be_changed_at_a_path(session: Client, server
     assert server.got == [{"name": "Grace"}]
 
 
-def test_a_fork_answers_the_same_request_from_the_recording(session: Client, server: Counting) -> None:
+def test_a_fork_answers_the_same_request_from_the_recording(session: Client, server: CountingServer) -> None:
     run = begin(session, sync(server.url))
     session.until("finished")
     fork = session.call("edit", visit=2)["run"]
@@ -126,7 +92,7 @@ def test_a_fork_answers_the_same_request_from_the_recording(session: Client, ser
 
 
 @pytest.mark.slow
-def test_a_fork_asks_before_it_sends_another_request(session: Client, server: Counting) -> None:
+def test_a_fork_asks_before_it_sends_another_request(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url))
     session.until("finished")
     session.call("edit", visit=2, payload={"name": "Grace"})
@@ -144,7 +110,7 @@ def test_a_fork_asks_before_it_sends_another_request(session: Client, server: Co
 
 @pytest.mark.slow
 def test_a_step_that_failed_is_asked_about_again_though_its_request_is_the_same(
-    session: Client, server: Counting
+    session: Client, server: CountingServer
 ) -> None:
     document = sync(server.url)
     document["steps"]["push"]["config"]["fail_on"] = ["200"]
@@ -159,7 +125,7 @@ def test_a_step_that_failed_is_asked_about_again_though_its_request_is_the_same(
 
 
 @pytest.mark.slow
-def test_an_answer_that_somebody_wrote_stands_in(session: Client, server: Counting) -> None:
+def test_an_answer_that_somebody_wrote_stands_in(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url))
     session.until("finished")
     session.call("edit", visit=2, payload={"name": "Grace"})
@@ -173,14 +139,14 @@ def test_an_answer_that_somebody_wrote_stands_in(session: Client, server: Counti
 
 
 @pytest.mark.slow
-def test_pins_stand_in_for_steps(session: Client, server: Counting) -> None:
+def test_pins_stand_in_for_steps(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url), pins={"push": {"payload": {"number": 5}}})
     assert session.until("finished")["outputs"][0]["payload"]["preview"] == 5
     assert server.got == []
 
 
 @pytest.mark.slow
-def test_from_a_step_and_to_one(session: Client, server: Counting) -> None:
+def test_from_a_step_and_to_one(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url), payload={"name": "Grace"}, **{"from": "push", "to": "last"})
     told = session.until("paused")
     assert (told["step"], told["reason"]) == ("last", "until")
@@ -188,7 +154,7 @@ def test_from_a_step_and_to_one(session: Client, server: Counting) -> None:
 
 
 @pytest.mark.slow
-def test_breakpoints_change_while_the_run_is_under_way(session: Client, server: Counting) -> None:
+def test_breakpoints_change_while_the_run_is_under_way(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url), {"step": "shape"})
     session.until("paused")
     session.call("breakpoints", set=[{"step": "last", "condition": "number = 1"}])
@@ -211,7 +177,7 @@ def test_breakpoints_change_while_the_run_is_under_way(session: Client, server: 
 )
 @pytest.mark.slow
 def test_what_cannot_be_done_is_said_and_harms_nothing(
-    session: Client, server: Counting, method: str, params: dict[str, Any], code: int
+    session: Client, server: CountingServer, method: str, params: dict[str, Any], code: int
 ) -> None:
     begin(session, sync(server.url), {"step": "push"})
     session.until("paused")
@@ -221,7 +187,7 @@ def test_what_cannot_be_done_is_said_and_harms_nothing(
 
 
 @pytest.mark.slow
-def test_a_value_is_followed_back_to_the_answer_and_the_trigger(session: Client, server: Counting) -> None:
+def test_a_value_is_followed_back_to_the_answer_and_the_trigger(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url))
     session.until("finished")
     hops = session.call("origin", visit=2, path=["name"])["hops"]
@@ -236,7 +202,7 @@ def test_a_value_is_followed_back_to_the_answer_and_the_trigger(session: Client,
 
 
 @pytest.mark.slow
-def test_the_ledger_tells_what_was_sent(session: Client, server: Counting) -> None:
+def test_the_ledger_tells_what_was_sent(session: Client, server: CountingServer) -> None:
     run = begin(session, sync(server.url))
     session.until("finished")
     (effect,) = session.call("ledger")["effects"]
@@ -250,7 +216,7 @@ def test_the_ledger_tells_what_was_sent(session: Client, server: Counting) -> No
 
 
 @pytest.mark.slow
-def test_payloads_are_searched_and_compared(session: Client, server: Counting) -> None:
+def test_payloads_are_searched_and_compared(session: Client, server: CountingServer) -> None:
     begin(
         session, sync(server.url), payload={"name": "Ada", "lines": [{"id": 1, "n": 1}, {"id": 2, "n": 2}]}, to="shape"
     )
@@ -270,7 +236,7 @@ def test_payloads_are_searched_and_compared(session: Client, server: Counting) -
 
 
 @pytest.mark.slow
-def test_a_recorded_run_is_found_told_again_and_deleted(session: Client, server: Counting) -> None:
+def test_a_recorded_run_is_found_told_again_and_deleted(session: Client, server: CountingServer) -> None:
     document = {**sync(server.url), "label": "Order of {{ name }}"}
     run = begin(session, document)
     session.until("finished")

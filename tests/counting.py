@@ -22,7 +22,10 @@ class CountingServer:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 outer.got.append(body)
                 outer.keys.append(self.headers.get("idempotency-key", ""))
-                told = {"error": outer.refuse} if outer.refuse else {"id": f"V-{len(outer.got)}", "echo": body}
+                number = len(outer.got)
+                told = (
+                    {"error": outer.refuse} if outer.refuse else {"id": f"V-{number}", "number": number, "echo": body}
+                )
                 answer = json.dumps(told).encode()
                 self.send_response(422 if outer.refuse else 201)
                 self.send_header("content-type", "application/json")
