@@ -113,7 +113,7 @@ def test_a_step_that_failed_is_asked_about_again_though_its_request_is_the_same(
     session: Client, server: CountingServer
 ) -> None:
     document = sync(server.url)
-    document["steps"]["push"]["config"]["fail_on"] = ["200"]
+    document["steps"]["push"]["config"]["fail_on"] = ["201"]
     begin(session, document)
     assert session.until("finished")["status"] == "failed"
     session.call("edit", visit=3)
