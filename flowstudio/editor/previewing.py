@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer
@@ -118,6 +119,13 @@ class Previewing(QObject):
             "meta": self._meta(),
             "steps": dict(steps),
         }
+        if triggers := self._triggers_read(expression):
+            trigger = next((steps[name] for name in triggers if name in steps), ABSENT)
+            if trigger is ABSENT:
+                with contextlib.suppress(FileError):
+                    trigger = self._sample()
+            if trigger is not ABSENT:
+                params["trigger"] = trigger
 
         def came(result: Any) -> None:
             if "ref" in result:
@@ -149,6 +157,7 @@ class Previewing(QObject):
         flow, step = self._document.flow, self._workspace.current_step
         # Where it cannot be told which are read: those from which a message comes here, and of many the nearest.
         names = upstream(flow, step)[:_MOST_STEPS] if read is None else read
+        names = [*names, *(name for name in self._triggers_read(expression) if name not in names)]
         refs = {name: ref for name in names if (ref := self._output_ref(name)) is not None}
         room = LARGEST_PAYLOAD
         wanted = []
@@ -172,6 +181,13 @@ class Previewing(QObject):
             self._fetch(payload, came, lambda _: next_one())
 
         next_one()
+
+    def _triggers_read(self, expression: str) -> Sequence[str]:
+        """The steps one of which gave what `$trigger` shows, where the expression reads it."""
+        try:
+            return self._running.triggers() if "trigger" in reads_of(expression).names else ()
+        except ExpressionError:
+            return ()
 
     def _output_ref(self, step: str) -> Mapping[str, Any] | None:
         visit = self._visit(step)
@@ -220,16 +236,22 @@ class Previewing(QObject):
         if not self._reads_the_sample(step):
             give_up("")
             return
+        try:
+            payload = self._sample()
+        except FileError as error:
+            give_up(str(error))
+            return
+        if payload is ABSENT:
+            give_up("")
+        else:
+            use(payload)
+
+    def _sample(self) -> Json:
+        """What the next run is started with; ABSENT where nothing is chosen, FileError where it can't be read."""
         sample = self._running.sample()
         if sample.kind == "none":
-            give_up("")
-        elif sample.path is None:
-            use(sample.payload)
-        else:
-            try:
-                use(read_payload(sample.path))
-            except FileError as error:
-                give_up(str(error))
+            return ABSENT
+        return sample.payload if sample.path is None else read_payload(sample.path)
 
     def _input_ref(self, step: str) -> Mapping[str, Any] | None:
         paused = self._playback.paused

@@ -66,6 +66,8 @@ class Evaluate(Params, frozen=True):
     meta: dict[str, Json] = {}
     steps: dict[str, Json] = {}
     """What `$steps` shows, where no visit says it."""
+    trigger: msgspec.Raw = msgspec.Raw(b"")
+    """What `$trigger` shows, where no visit says it; nothing when it is not given."""
     text: bool = False
 
 

@@ -142,7 +142,9 @@ class Session:
         from flowstudio.expressions.text import compile_text
 
         payload = self._payload_of(params)
-        names: dict[str, Json] = {"vars": params.vars, "meta": params.meta, "steps": params.steps, "trigger": payload}
+        names: dict[str, Json] = {"vars": params.vars, "meta": params.meta, "steps": params.steps}
+        if bytes(params.trigger):
+            names["trigger"] = parse(bytes(params.trigger))
         if params.at is not None:
             names.update(self._run_named(params.at.run).broadcast.names_at(params.at.visit))
             names["vars"] = params.vars

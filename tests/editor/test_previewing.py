@@ -58,6 +58,7 @@ class Engine(QObject):
         elif on_result is not None:
             payload = self.payloads[given["sample"]] if "sample" in given else given.get("payload")
             names = {name: given.get(name, {}) for name in ("vars", "steps", "meta")}
+            names |= {"trigger": given["trigger"]} if "trigger" in given else {}
             value = compile_expression(given["expression"]).evaluate(payload, names)
             on_result({} if value is MISSING else {"value": value})
         return len(self.asked)
@@ -220,6 +221,23 @@ def test_what_steps_put_out_is_fetched_as_far_as_it_is_read(world: World, qtbot:
     assert world.ask(qtbot, "$steps.fetch.rate") == [Previewed(2)]
     assert [given["sample"] for _, given, _ in world.engine.asked] == ["a", "f"]
     assert world.ask(qtbot, "$keys($steps)")[0].value == ["fetch", "start"]
+
+
+def test_the_trigger_is_what_started_the_last_run_else_the_sample(world: World, qtbot: QtBot, tmp_path: Path) -> None:
+    world.engine.payloads = {"a": {"n": 1}, "t": {"n": 3}}
+    world.played.put("s", came="a")
+    assert world.ask(qtbot, "$trigger.n") == [Previewed(MISSING)]
+    broken = tmp_path / "x.sample.json"
+    broken.write_text("{")
+    world.trigger.chosen = Sample("file", path=broken)
+    assert world.ask(qtbot, "$trigger.n") == [Previewed(MISSING)]
+    world.trigger.chosen = Sample("captured", payload={"n": 2})
+    assert world.ask(qtbot, "$trigger.n + n") == [Previewed(3)]
+    world.played.put("start", went="t")
+    assert world.ask(qtbot, "$trigger.n + n") == [Previewed(4)]
+    assert "trigger" in world.previews.asked[-1][1]
+    world.ask(qtbot, "n")
+    assert "trigger" not in world.previews.asked[-1][1]
 
 
 def test_variables_have_their_test_values_and_secrets_are_masked(world: World, qtbot: QtBot) -> None:

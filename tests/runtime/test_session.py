@@ -112,6 +112,8 @@ def test_an_expression_is_evaluated_on_a_payload_a_visit_or_nothing(session: Cli
     assert session.call("evaluate", expression="a.c", payload={"a": 1}) == {}
     assert session.call("evaluate", expression="null") == {"value": None}
     assert session.call("evaluate", expression="$vars.x & '!'", vars={"x": "hey"}) == {"value": "hey!"}
+    assert session.call("evaluate", expression="$trigger.a + a", payload={"a": 1}, trigger={"a": 2}) == {"value": 3}
+    assert session.call("evaluate", expression="$trigger", payload={"a": 1}) == {}
     assert session.call("evaluate", expression="{{ a }}-{{ b }}", payload={"a": 1, "b": "x"}, text=True) == {
         "value": "1-x"
     }
