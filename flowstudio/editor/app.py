@@ -69,7 +69,7 @@ class Editor:
             wanted = [path for path in map(Path, self.preferences.texts("tabs")) if path.is_file()]
         for path in wanted:
             if path.is_dir():
-                self.window.open_folder(path)
+                self.window.left.open_folder(path)
             else:
                 self.window.desks.open_file(path)
         if not self.window.desks.all:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,24 +19,24 @@ from PySide6.QtWidgets import (
 )
 
 from flowstudio.editor.actions import Actions, shown_key
+from flowstudio.editor.availability import possible
 from flowstudio.editor.desk import Desk, Surround
 from flowstudio.editor.desks import Desks, RecentFiles
+from flowstudio.editor.left import LeftSide
 from flowstudio.editor.outside import OutsideChanges
 from flowstudio.editor.panels import about, toolbar
 from flowstudio.editor.panels.controls import Pane
 from flowstudio.editor.panels.hints import HintBubble, Hints
 from flowstudio.editor.panels.panes import Panes
-from flowstudio.editor.panels.project import LAST_RUN, ProjectPane
 from flowstudio.editor.panels.rail import Rail
-from flowstudio.editor.panels.samples import SampleSheet, sample_menu, sample_title
+from flowstudio.editor.panels.samples import sample_title
 from flowstudio.editor.panels.settings import SettingsSheet
 from flowstudio.editor.panels.status import StatusBar
 from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
 from flowstudio.editor.preferences import Preferences
+from flowstudio.editor.sampling import Sampling
 from flowstudio.editor.searching import Searching
-from flowstudio.editor.workspace import Sample
-from flowstudio.errors import FileError
-from flowstudio.flow.files import read_flow, read_payload
+from flowstudio.flow.files import read_flow
 
 
 class EditorWindow(QMainWindow):
@@ -56,9 +56,6 @@ class EditorWindow(QMainWindow):
         self.desks: Final = Desks(shared, recent, self)
         self._awake = False
         self.setAcceptDrops(True)
-        self._outlined = preferences.flag("outline")
-        self._listed = False
-        self.project: ProjectPane | None = None
         self.hints: Hints | None = None
         self.setWindowTitle("FlowStudio")
         self.setObjectName("editor")
@@ -72,6 +69,11 @@ class EditorWindow(QMainWindow):
     def desk(self) -> Desk | None:
         """The flow in front."""
         return self.desks.front
+
+    @property
+    def shown(self) -> Desk | None:
+        """The flow in front while the flows are on show."""
+        return self.desk if self.pages.currentWidget() is self.panes else None
 
     @property
     def first_sight(self) -> QWidget:
@@ -107,13 +109,23 @@ class EditorWindow(QMainWindow):
             self.actions_,
             self.desks,
             root,
-            shown=lambda: self.desk if self.pages.currentWidget() is self.panes else None,
-            project=lambda: self.project,
+            shown=lambda: self.shown,
+            project=lambda: self.left.project,
             add=self._add_component,
             open_file=self._open_recent,
             mention=self.status.mention,
         )
         self.outside.step_chosen.connect(self.searching.go_step)
+        self.sampling = Sampling(self.desks, self.actions_, themes, self._said, self)
+        self.left = LeftSide(
+            self._shared,
+            self._preferences,
+            self.desks,
+            self.panes,
+            self,
+            shown=lambda: self.shown,
+            show_front=self._show_front,
+        )
 
     def _connect(self) -> None:
         answers: dict[str, Callable[[], object]] = {
@@ -157,15 +169,15 @@ class EditorWindow(QMainWindow):
             "restart": lambda: self._with(lambda desk: desk.running.restart()),
             "stop": lambda: self._with(lambda desk: desk.running.stop()),
             "capture": lambda: self._with(lambda desk: desk.running.capture()),
-            "edit_sample": self.edit_sample,
-            "keep_sample": self._keep_sample,
+            "edit_sample": self.sampling.edit,
+            "keep_sample": self.sampling.keep,
             "restart_engine": self._restart_engine,
-            "palette": self._toggle_palette,
+            "palette": self.left.toggle_palette,
             "data": self.panes.toggle_data,
             "inspector": self.panes.toggle_inspector,
-            "outline": self.toggle_outline,
-            "open_folder": self._ask_folder,
-            "project": self.toggle_project,
+            "outline": self.left.toggle_outline,
+            "open_folder": self.left.ask_folder,
+            "project": self.left.toggle_project,
             "frame_all": lambda: self._with(lambda desk: desk.canvas.frame_all()),
             "problems": lambda: self._show_left("problems"),
             "log": lambda: self._show_left("log"),
@@ -193,7 +205,7 @@ class EditorWindow(QMainWindow):
         panes.arranged.connect(self._enable)
         panes.toolbar.menu_asked.connect(self._open_menu)
         panes.toolbar.run_asked.connect(self._run_pressed)
-        panes.toolbar.sample_asked.connect(self._open_samples)
+        panes.toolbar.sample_asked.connect(self.sampling.open_menu)
         self.rail.page_chosen.connect(self._page_chosen)
         self.rail.settings_asked.connect(self.open_settings)
         self.rail.home_asked.connect(self.show_welcome)
@@ -255,101 +267,13 @@ class EditorWindow(QMainWindow):
         for desk in self.desks.all:
             desk.inspector.wake()
 
-    def toggle_outline(self) -> None:
-        """Shows the outline in the palette's place and gives it the keyboard; once more, the palette comes back."""
-        desk = self.desk
-        if desk is None or self.pages.currentWidget() is not self.panes:
-            return
-        self._listed = False
-        self._outlined = not (
-            self._outlined and self.panes.outlined and self.panes.outlines.isAncestorOf(self.focusWidget())
-        )
-        self._place_outline()
-        if self._outlined:
-            desk.outline.focus_tree()
-        else:
-            desk.canvas.setFocus()
-
-    def _toggle_palette(self) -> None:
-        self._outlined = self._listed = False
-        self.panes.toggle_palette()
-
-    def _place_outline(self) -> None:
-        """The outline of the flow in front, where it is wanted."""
-        desk = self.desk
-        if desk is None:
-            return
-        if self._outlined and not desk.has_outline:
-            desk.outline.closed.connect(self.toggle_outline_off)
-        if self.project is not None:
-            self.project.mark(desk.document.path)
-        if self._listed and self.project is not None:
-            self.panes.show_outline(self.project)
-        elif self._outlined or self.panes.outlined:
-            self.panes.show_outline(desk.outline if self._outlined else None)
-
-    def toggle_outline_off(self) -> None:
-        """The palette comes back."""
-        self._outlined = self._listed = False
-        self._place_outline()
-        if self.desk is not None:
-            self.desk.canvas.setFocus()
-
     def _page_chosen(self, _: str) -> None:
         """Flows: what is open; once more, the flows of the folder, where there is one."""
         path = self.desk.document.path if self.desk is not None else None
-        if self.pages.currentWidget() is self.panes and (self.project is not None or path is not None):
-            self.toggle_project()
+        if self.pages.currentWidget() is self.panes and (self.left.project is not None or path is not None):
+            self.left.toggle_project()
         else:
             self._show_front()
-
-    def _ask_folder(self) -> None:
-        folder = self.desks.ask_folder()
-        if folder is not None:
-            self.open_folder(folder)
-
-    def open_folder(self, folder: Path) -> None:
-        """Shows a folder as a project; where no flow is open, its first one is."""
-        if self.project is None:
-            self.project = ProjectPane(self._last_run, self._shared.themes, self.panes.outlines)
-            self.project.hide()
-            self.project.chosen.connect(self._open_recent)
-            self.project.closed.connect(self.toggle_outline_off)
-        self.project.show_folder(folder)
-        self._preferences.set("folder", str(folder))
-        self._listed, self._outlined = True, False
-        if self.desk is None:
-            readable = [entry.path for entry in self.project.model.entries if entry.flow is not None]
-            if readable:
-                self.desks.open_file(readable[0])
-            else:
-                self.desks.new()
-        self._show_front()
-        self.project.list.setFocus(Qt.FocusReason.TabFocusReason)
-
-    def toggle_project(self) -> None:
-        """Shows the flows of the folder in the palette's place; once more, the palette comes back."""
-        if self._listed:
-            self.toggle_outline_off()
-            return
-        path = self.desk.document.path if self.desk is not None else None
-        kept = self._preferences.text("folder")
-        folder = self.project.folder if self.project is not None else None
-        folder = folder or (path.parent if path is not None else None) or (Path(kept) if kept else None)
-        if folder is None or not folder.is_dir():
-            self._ask_folder()
-        else:
-            self.open_folder(folder)
-
-    def _last_run(self, path: Path) -> Mapping[str, Any] | None:
-        for desk in self.desks.all:
-            if desk.document.path == path:
-                told = desk.workspace.remembered(LAST_RUN)
-                break
-        else:
-            panels = self._shared.views.read(path).get("panels")
-            told = panels.get(LAST_RUN) if isinstance(panels, dict) else None
-        return told if isinstance(told, dict) else None
 
     def _added(self, added: Any) -> None:
         desk: Desk = added
@@ -394,7 +318,7 @@ class EditorWindow(QMainWindow):
         if self.hints is not None:
             self.hints.leave()
         self.panes.bring(desk.canvas, desk.inspector, desk.data, desk.workspace)
-        self._place_outline()
+        self.left.place()
         self.pages.setCurrentWidget(self.panes)
         self.status.show()
         self.rail.buttons["flows"].setChecked(True)
@@ -435,7 +359,7 @@ class EditorWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         for path in _dropped(event.mimeData()):
             if path.is_dir():
-                self.open_folder(path)
+                self.left.open_folder(path)
             else:
                 self.desks.open_file(path)
         event.acceptProposedAction()
@@ -453,33 +377,9 @@ class EditorWindow(QMainWindow):
         self._preferences.write()
         self._shared.themes.set("light" if chosen == "light" else "dark")
 
-    def edit_sample(self) -> None:
-        """Opens the payload that Run starts with as JSON."""
-        desk = self.desk
-        if desk is None:
-            return
-        sample = desk.running.sample(desk.running.trigger())
-        payload = sample.payload
-        if sample.kind == "file" and sample.path is not None:
-            try:
-                payload = read_payload(sample.path)
-            except FileError as error:
-                self._said(f"The sample cannot be read. {error}", "warn")
-                return
-        title = sample.title if sample.kind != "none" else "null"
-        sheet = SampleSheet(title, payload, self._shared.themes, self)
-        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-
-        def use() -> None:
-            name = title if sample.kind in ("file", "captured", "edited") else "payload"
-            desk.workspace.choose_sample(Sample("edited", name, sheet.payload, sample.meta, sample.trigger))
-
-        sheet.accepted.connect(use)
-        sheet.open()
-
     def _with(self, do: Callable[[Desk], object]) -> None:
-        if self.desk is not None and self.pages.currentWidget() is self.panes:
-            do(self.desk)
+        if self.shown is not None:
+            do(self.shown)
 
     def _undo(self) -> None:
         self._with(lambda desk: desk.document.undo_stack.undo())
@@ -519,11 +419,6 @@ class EditorWindow(QMainWindow):
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
-    def _keep_sample(self) -> None:
-        kept = self.desk.running.keep_sample() if self.desk is not None else None
-        if kept is not None:
-            self.status.mention(f"Kept as {kept.name}", "ok", "check-circle-fill")
-
     def _run_pressed(self, button: Any) -> None:
         """Runs; with several triggers a person says which one."""
         desk = self.desk
@@ -550,22 +445,6 @@ class EditorWindow(QMainWindow):
             )
         menu.setEnabled(bool(menu.actions()))
         return menu
-
-    def _open_samples(self, button: Any) -> None:
-        desk = self.desk
-        if desk is None:
-            return
-        trigger = desk.running.trigger()
-        menu = sample_menu(
-            desk.running.samples(trigger),
-            desk.workspace.captured,
-            desk.running.sample(trigger),
-            desk.workspace.choose_sample,
-            [self.actions_[name] for name in ("edit_sample", "capture", "keep_sample")],
-            self,
-        )
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
     def _said(self, sentence: str, tone: str) -> None:
         icon = {"err": "warning-circle-fill", "warn": "warning-fill", "ok": "check-circle-fill"}.get(tone, "")
@@ -649,61 +528,9 @@ class EditorWindow(QMainWindow):
 
     def _enable(self) -> None:
         """Makes exactly those commands possible that can be done now."""
-        desk = self.desk if self.pages.currentWidget() is self.panes else None
+        desk = self.shown
         stack = desk.document.undo_stack if desk is not None else None
-        live = desk is not None and desk.playback.is_live
-        stands = desk is not None and desk.playback.paused is not None
-        looking = desk is not None and desk.playback.is_looking
-        chosen = desk is not None and desk.workspace.current_step is not None
-        visited = desk is not None and bool(desk.playback.visits)
-        possible = {
-            "undo": stack is not None and stack.canUndo(),
-            "redo": stack is not None and stack.canRedo(),
-            "run": desk is not None and desk.playback.status != "starting",
-            "run_free": desk is not None and (not live or stands),
-            "pause": live and not stands,
-            "back": visited,
-            "on": looking,
-            "over": stands,
-            "into": stands,
-            "out": stands,
-            "until": chosen and (not live or stands),
-            "run_from": chosen and not live,
-            "run_step": chosen and not live,
-            "to_now": looking,
-            "fork": looking,
-            "retry": chosen and visited and (not live or stands),
-            "breakpoint": chosen,
-            "condition": chosen,
-            "edit_pin": desk is not None and desk.workspace.current_step in desk.workspace.pins,
-            "mute": desk is not None,
-            "errors_stop": desk is not None,
-            "ledger": desk is not None,
-            "restart": desk is not None and desk.playback.status != "idle",
-            "stop": live,
-            "capture": desk is not None and not live,
-            "keep_sample": desk is not None
-            and desk.workspace.sample is not None
-            and desk.workspace.sample.kind in ("captured", "edited"),
-        }
-        for name in (
-            "save",
-            "save_as",
-            "export",
-            "close_tab",
-            "find",
-            "where_used",
-            "edit_sample",
-            "palette",
-            "data",
-            "inspector",
-        ):
-            possible[name] = desk is not None
-        for name in ("frame_all", "problems", "log", "reset_layout", "outline"):
-            possible[name] = desk is not None
-        has_file = desk is not None and desk.document.path is not None
-        possible |= {"reload": has_file, "compare_commit": has_file, "compare_saved": desk is not None}
-        for name, can in possible.items():
+        for name, can in possible(desk).items():
             self.actions_[name].setEnabled(can)
         undo, redo = self.actions_["undo"], self.actions_["redo"]
         undo.setText(f"Undo {stack.undoText()}" if stack is not None and stack.canUndo() else "Undo")
@@ -711,8 +538,8 @@ class EditorWindow(QMainWindow):
         self.actions_["mute"].setChecked(desk is not None and desk.workspace.muted)
         self.actions_["errors_stop"].setChecked(desk is not None and desk.workspace.errors_stop)
         self.actions_["palette"].setChecked(self.panes.shows(self.panes.palette_pane))
-        self.actions_["outline"].setChecked(self.panes.outlined and not self._listed)
-        self.actions_["project"].setChecked(self.panes.outlined and self._listed)
+        self.actions_["outline"].setChecked(self.left.has_outline)
+        self.actions_["project"].setChecked(self.left.has_project)
         self.actions_["data"].setChecked(self.panes.shows(self.panes.data_pane))
         self.actions_["inspector"].setChecked(self.panes.shows(self.panes.inspector_pane))
 
@@ -730,7 +557,7 @@ class EditorWindow(QMainWindow):
 
     def _keep_preferences(self) -> None:
         self.panes.keep_sizes()
-        self._preferences.set("outline", self._outlined or None)
+        self._preferences.set("outline", self.left.wants_outline or None)
         frame = self.geometry()
         if not (self.isMaximized() or self.isFullScreen()):
             self._preferences.set("window", [frame.x(), frame.y(), frame.width(), frame.height()])

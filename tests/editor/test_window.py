@@ -255,7 +255,7 @@ def test_capture_without_a_webhook_says_what_to_add(editor: Editor, tmp_path: Pa
 @pytest.mark.slow
 def test_a_sample_is_edited_as_json_and_used(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = drawn(editor, tmp_path, "start -> map", map={"expression": "n + 1"})
-    sheet = sheet_of(qtbot, SampleSheet, editor.window.edit_sample)
+    sheet = sheet_of(qtbot, SampleSheet, editor.window.sampling.edit)
     assert isinstance(sheet, SampleSheet)
     sheet.text.setPlainText('{"n": 41,}')
     qtbot.waitUntil(lambda: bool(sheet.fault.text()))

@@ -139,7 +139,7 @@ def test_from_an_empty_canvas_to_a_template(
     assert desk.document.flow.steps[push].config["method"] == "POST"
 
     # It runs on a sample that is typed.
-    sheet = sheet_of(qtbot, SampleSheet, window.edit_sample)
+    sheet = sheet_of(qtbot, SampleSheet, window.sampling.edit)
     assert isinstance(sheet, SampleSheet)
     sample = {"first": "Ines", "last": "Carvalho", "orders": [{"qty": 2, "price": 10.5}, {"qty": 1, "price": 3}]}
     sheet.text.setPlainText(json.dumps(sample))

@@ -144,7 +144,7 @@ def test_a_failed_row_says_why(qtbot: QtBot, editor: Editor, tmp_path: object) -
     made = flow("start -> script -> map", script={"code": "return payload['missing']"})
     desk = editor.window.desks.open_file(written(tmp_path, made))
     assert desk is not None
-    editor.window.toggle_outline()
+    editor.window.left.toggle_outline()
     before = desk.outline.tree.visualRect(desk.outline.model.index_of("script")).height()
     assert run_to_end(qtbot, desk) == "failed"
     said = told(desk.outline, "script")

@@ -37,8 +37,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def shown(editor: Editor) -> ProjectPane:
-    assert editor.window.project is not None
-    return editor.window.project
+    assert editor.window.left.project is not None
+    return editor.window.left.project
 
 
 def test_flows_are_listed_with_what_is_wrong_and_how_they_ran(folder: Path) -> None:
@@ -68,7 +68,7 @@ def test_git_says_what_differs_from_the_last_commit(qtbot: QtBot, editor: Editor
     assert told["first.flow.json"] == "changed"
     assert told["second.flow.json"] == "new"
     assert "worse.flow.json" not in told
-    editor.window.open_folder(folder)
+    editor.window.left.open_folder(folder)
     pane = shown(editor)
     qtbot.waitUntil(lambda: [entry.git for entry in pane.model.entries] == ["changed", "new", ""])
 
@@ -87,7 +87,7 @@ def test_opening_a_folder_opens_its_first_flow_beside_the_list(editor: Editor, f
 
 @pytest.mark.slow
 def test_enter_opens_the_flow_and_its_run_is_remembered(qtbot: QtBot, editor: Editor, folder: Path) -> None:
-    editor.window.open_folder(folder)
+    editor.window.left.open_folder(folder)
     desk = editor.window.desk
     assert desk is not None
     assert run_to_end(qtbot, desk) == "succeeded"
@@ -105,7 +105,7 @@ def test_enter_opens_the_flow_and_its_run_is_remembered(qtbot: QtBot, editor: Ed
 
 @pytest.mark.slow
 def test_a_flow_that_is_saved_into_the_folder_appears(qtbot: QtBot, editor: Editor, folder: Path) -> None:
-    editor.window.open_folder(folder)
+    editor.window.left.open_folder(folder)
     pane = shown(editor)
     desk = editor.window.desks.new()
     desk.document.apply(SetFlow("name", "Brand new"))
@@ -115,7 +115,7 @@ def test_a_flow_that_is_saved_into_the_folder_appears(qtbot: QtBot, editor: Edit
 
 @pytest.mark.slow
 def test_find_looks_through_the_other_flows_too(qtbot: QtBot, editor: Editor, folder: Path) -> None:
-    editor.window.open_folder(folder)
+    editor.window.left.open_folder(folder)
     editor.window.searching.open("/other.example")
     palette = editor.window.searching.palette
     assert palette is not None
@@ -129,7 +129,7 @@ def test_the_list_and_the_outline_take_turns_with_the_palette(qtbot: QtBot, edit
     shutil.copy(examples()[0], tmp_path)
     editor.window.activateWindow()
     qtbot.waitUntil(editor.window.isActiveWindow)
-    editor.window.open_folder(tmp_path)
+    editor.window.left.open_folder(tmp_path)
     desk, panes = editor.window.desk, editor.window.panes
     assert desk is not None
     qtbot.keyClick(editor.window, Qt.Key.Key_O, CTRL | SHIFT)
