@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -30,6 +29,7 @@ from flowstudio.errors import InvalidInputError
 from flowstudio.flow.edits import SetConnection
 from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Json, Slot
+from flowstudio.plan.literals import free_name
 from flowstudio.sdk.spec import FieldSpec
 
 SECRET_VALUES: Final = "$vars"
@@ -394,14 +394,3 @@ def first_sentence(text: str) -> str:
     """What a text says first; how to mend it is told in the tooltip."""
     head, stop, _ = text.partition(". ")
     return f"{head}." if stop else text
-
-
-def free_name(wanted: str, taken: Mapping[str, object]) -> str:
-    """A name that can be read with `$vars.NAME` and is not taken: `crm`, `crm_2`."""
-    stem = re.sub(r"[^a-z0-9_]+", "_", wanted.strip().lower()).strip("_") or "value"
-    if stem[0].isdigit():
-        stem = f"v_{stem}"
-    name, number = stem, 2
-    while name in taken:
-        name, number = f"{stem}_{number}", number + 1
-    return name

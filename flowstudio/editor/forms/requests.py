@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.forms.expression import as_expression
-from flowstudio.editor.forms.logins import SECRET_VALUES, free_name
+from flowstudio.editor.forms.logins import SECRET_VALUES
 from flowstudio.editor.forms.preview import Previewed
 from flowstudio.editor.forms.surroundings import Surroundings
 from flowstudio.editor.workspace import Workspace
@@ -19,6 +19,7 @@ from flowstudio.expressions.names import rename_variable, rename_variable_in_tex
 from flowstudio.flow.edits import AddStep, Edit, Move, SetConfig, SetConnection, SetStep, SetVariable, Several
 from flowstudio.flow.model import Flow, Json, Slot, Variable
 from flowstudio.importers.curl import CurlRequest, Login, read_curl, write_curl
+from flowstudio.plan.literals import free_name
 from flowstudio.sdk.registry import Registry
 from flowstudio.trace.redact import MASK
 

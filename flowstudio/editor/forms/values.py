@@ -17,7 +17,7 @@ from flowstudio.editor.forms.field import GAP, Field, Path, Row, put
 from flowstudio.editor.forms.form import Header, new_page, rule
 from flowstudio.editor.forms.frame import Frame
 from flowstudio.editor.forms.lines import LineInput
-from flowstudio.editor.forms.logins import SECRET_VALUES, LoginBox, free_name
+from flowstudio.editor.forms.logins import SECRET_VALUES, LoginBox
 from flowstudio.editor.forms.preview import Preview
 from flowstudio.editor.forms.renaming import (
     readers_of_variable,
@@ -33,6 +33,7 @@ from flowstudio.editor.workspace import Workspace
 from flowstudio.errors import InvalidInputError
 from flowstudio.flow.edits import RemoveConnection, RemoveVariable, SetConnection, SetFlow, SetVariable
 from flowstudio.flow.model import ABSENT, Flow, Json, Slot, Variable
+from flowstudio.plan.literals import free_name
 from flowstudio.sdk.fields import Kind, Settings, Text, setting
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.spec import FieldSpec, Form, fields_of

@@ -1,10 +1,8 @@
-"""Making a value a variable: one edit that adds the variable and reads it where the value stood."""
+"""Making a value a variable: the popup that asks for its title, name and type."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -23,19 +21,10 @@ from PySide6.QtWidgets import (
 from flowstudio.editor.forms.field import Path, Row
 from flowstudio.editor.forms.frame import Frame
 from flowstudio.editor.forms.lines import LineInput
-from flowstudio.editor.forms.logins import free_name
 from flowstudio.editor.forms.surroundings import Surroundings
 from flowstudio.editor.theme import set_look
-from flowstudio.errors import ExpressionError, InvalidInputError
-from flowstudio.expressions.braces import braces_of
-from flowstudio.expressions.language import compile_expression
-from flowstudio.expressions.nothing import MISSING
-from flowstudio.flow.edits import SetConfig, SetVariable, Several
-from flowstudio.flow.jsonvalue import same
 from flowstudio.flow.model import ABSENT, Flow, Json, Variable
-from flowstudio.sdk.fields import Kind
-from flowstudio.sdk.registry import Registry
-from flowstudio.sdk.spec import FieldSpec, leaves
+from flowstudio.plan.literals import Place, equal_places, free_name, literal_of, make_variable, type_of
 
 TYPES: Final = (
     "text",
@@ -54,89 +43,6 @@ TYPES: Final = (
 """The types of variables, in the order in which they are offered."""
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a literal value stands in a flow's settings."""
-
-    step: str
-    path: Path
-    spec: FieldSpec
-
-
-def literal_of(spec: FieldSpec, stored: Json) -> Json:
-    """The value that a setting is fixed to; ABSENT where it is computed, or cannot become a variable."""
-    if (
-        stored is ABSENT
-        or stored is None
-        or stored == ""
-        or spec.fixed
-        or spec.form in ("code", "connection", "secret")
-    ):
-        return ABSENT
-    if spec.kind is Kind.EXPRESSION:
-        if not isinstance(stored, str):
-            return ABSENT
-        try:
-            constant = compile_expression(stored).constant
-        except ExpressionError:
-            return ABSENT
-        return ABSENT if constant is MISSING else constant
-    if isinstance(stored, str) and (braces_of(stored) is not None or (spec.kind is Kind.TEXT and "{{" in stored)):
-        return ABSENT
-    return stored
-
-
-def equal_places(flow: Flow, registry: Registry, value: Json) -> Iterator[Place]:
-    """All settings of the flow that are fixed to this very value."""
-    for key, step in flow.steps.items():
-        try:
-            specs = registry.spec(step.component).fields
-        except InvalidInputError:
-            continue
-        for spec in specs:
-            if spec.name not in step.config:
-                continue
-            for leaf, path, stored in leaves(spec, step.config[spec.name], (spec.name,)):
-                if same(literal_of(leaf, stored), value):
-                    yield Place(key, path, leaf)
-
-
-def type_of(spec: FieldSpec, value: Json) -> str:
-    """The variable type that fits a value best."""
-    if spec.form == "choice":
-        return "choice"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "number" if spec.form == "number" else "integer"
-    if isinstance(value, float):
-        return "number"
-    if isinstance(value, list):
-        return "list"
-    if not isinstance(value, str):
-        return "json"
-    if spec.widget == "url" or re.match(r"(?:https?|demo)://", value):
-        return "url"
-    if re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+", value):
-        return "email"
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        return "date"
-    return "long-text" if "\n" in value else "text"
-
-
-def make_variable(name: str, variable: Variable, places: list[Place]) -> Several:
-    """The edit that adds a variable and reads it at these places."""
-    edits = [
-        SetConfig(
-            place.step,
-            place.path,
-            f"$vars.{name}" if place.spec.kind is Kind.EXPRESSION else f"{{{{ $vars.{name} }}}}",
-        )
-        for place in places
-    ]
-    return Several(f"make {name} a variable", (SetVariable(name, variable), *edits))
 
 
 def offer_variable(around: Surroundings, menu: QMenu, step: str, path: Path, row: Row) -> None:

@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.forms.form import Failure
-from flowstudio.editor.forms.variable import VariablePopup, equal_places, literal_of, make_variable, type_of
+from flowstudio.editor.forms.variable import VariablePopup
 from flowstudio.errors import Problem
 from flowstudio.flow.edits import AddStep, AddWire, RemoveStep, RenameStep, SetConfig
 from flowstudio.flow.model import ABSENT, Flow, Step, Variable, Wire
+from flowstudio.plan.literals import equal_places, literal_of, make_variable, type_of
 from tests.editor.forms.bench import Bench, double_click, leave, replace_in, settle, type_into
 from tests.editor.forms.conftest import MakeBench
 
