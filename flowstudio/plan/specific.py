@@ -13,7 +13,7 @@ from flowstudio.expressions.braces import Brace, scan
 from flowstudio.expressions.syntax import Literal as Constant
 from flowstudio.expressions.syntax import nodes, parse
 from flowstudio.flow.edits import SetConfig, SetVariable, Several
-from flowstudio.flow.model import Flow, Variable
+from flowstudio.flow.model import Flow, Json, Variable
 from flowstudio.plan.literals import Place, may_vary, settings_of
 from flowstudio.sdk.fields import Kind
 from flowstudio.sdk.registry import Registry
@@ -105,9 +105,9 @@ def as_variable(flow: Flow, found: Specific, name: str, variable: Variable) -> S
 
 
 def _stored(flow: Flow, step: str, path: Iterable[str | int]) -> str:
-    value = flow.steps[step].config
+    value: Json = flow.steps[step].config
     for key in path:
-        value = value[key]  # type: ignore[index, assignment] # the path was taken from this very config
+        value = value[key]
     assert isinstance(value, str)
     return value
 

@@ -115,7 +115,7 @@ class LedgerModel(QAbstractListModel):
                     held.key = self._keys.setdefault(name, "")
                     self.dataChanged.emit(self.index(row), self.index(row), [])
 
-        self._source.page(name, ("headers",), 0, 100, came, lambda _: None)
+        self._source.page(name, ("headers",), 0, 100, came, lambda _: None, owner=self)
 
 
 def _what(effect: Mapping[str, Any]) -> str:

@@ -97,5 +97,5 @@ class Pages(QObject):
                 self.failed.emit(message)
 
         self._source.page(
-            self._payload, self._path, number * PAGE, PAGE, came, failed, view=self._view, sort=self._sort
+            self._payload, self._path, number * PAGE, PAGE, came, failed, view=self._view, sort=self._sort, owner=self
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
 from PySide6.QtCore import QObject
+from shiboken6 import isValid
 
 from flowstudio.editor.engine_process import EngineError
 
@@ -33,6 +35,19 @@ class Requests(Protocol):
     ) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Who waits for a page."""
+
+    on_page: Callable[[Page], None]
+    on_error: Callable[[str], None]
+    owner: QObject | None
+
+    @property
+    def is_there(self) -> bool:
+        return self.owner is None or isValid(self.owner)
+
+
 class PayloadSource(QObject):
     """Pages of payloads by the payload's hash. A page that was fetched is answered at once, the others later."""
 
@@ -40,7 +55,7 @@ class PayloadSource(QObject):
         super().__init__(parent)
         self._requests = requests
         self._pages: OrderedDict[tuple[object, ...], Page] = OrderedDict()
-        self._waiting: dict[tuple[object, ...], list[tuple[Callable[[Page], None], Callable[[str], None]]]] = {}
+        self._waiting: dict[tuple[object, ...], list[_Waiting]] = {}
 
     def page(
         self,
@@ -53,8 +68,12 @@ class PayloadSource(QObject):
         *,
         view: View = "tree",
         sort: Any = None,
+        owner: QObject | None = None,
     ) -> None:
-        """Calls back with the entries `offset` to `offset + limit` of what lies at `path` of a payload."""
+        """Calls back with the entries `offset` to `offset + limit` of what lies at `path` of a payload.
+
+        Not once the `owner` is gone.
+        """
         key = (payload, path, offset, limit, view, repr(sort))
         known = self._pages.get(key)
         if known is not None:
@@ -62,7 +81,7 @@ class PayloadSource(QObject):
             on_page(known)
             return
         waiting = self._waiting.setdefault(key, [])
-        waiting.append((on_page, on_error))
+        waiting.append(_Waiting(on_page, on_error, owner))
         if len(waiting) > 1:
             return
         params: dict[str, Any] = {"hash": payload, "path": list(path), "offset": offset, "limit": limit, "view": view}
@@ -106,9 +125,11 @@ class PayloadSource(QObject):
         self._pages[key] = page
         while len(self._pages) > KEPT_PAGES:
             self._pages.popitem(last=False)
-        for on_page, _ in self._waiting.pop(key, ()):
-            on_page(page)
+        for waiting in self._waiting.pop(key, ()):
+            if waiting.is_there:
+                waiting.on_page(page)
 
     def _failed(self, key: tuple[object, ...], error: EngineError) -> None:
-        for _, on_error in self._waiting.pop(key, ()):
-            on_error(error.message)
+        for waiting in self._waiting.pop(key, ()):
+            if waiting.is_there:
+                waiting.on_error(error.message)

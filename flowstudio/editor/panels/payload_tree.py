@@ -260,7 +260,7 @@ class PayloadTreeModel(QAbstractItemModel):
                 node.fetching = False
                 self.failed.emit(message)
 
-        self._source.page(self._payload, node.path(), max(node.start, 0), node.count, came, failed)
+        self._source.page(self._payload, node.path(), max(node.start, 0), node.count, came, failed, owner=self)
 
     def _prepare_now(self, node: _Node) -> None:
         node.fetching = False

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QModelIndex, QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from flowstudio.editor.panels.payload_json import PayloadJson, tokens
 from flowstudio.editor.panels.payload_pane import PayloadPane
@@ -278,6 +279,18 @@ def test_a_page_is_fetched_once(qtbot: QtBot, stored: StoredPayloads, source: Pa
     source.page(ref["hash"], (), 0, 10, pages.append, pages.append)
     assert len(pages) == 4
     assert len(stored.asked) == 1
+
+
+def test_a_page_for_who_is_gone_is_dropped(qtbot: QtBot, stored: StoredPayloads, source: PayloadSource) -> None:
+    ref = stored.put({"a": 1})
+    gone: list[Any] = []
+    pages: list[Any] = []
+    asking = QObject()
+    source.page(ref["hash"], (), 0, 10, gone.append, gone.append, owner=asking)
+    source.page(ref["hash"], (), 0, 10, pages.append, pages.append, owner=source)
+    delete(asking)
+    qtbot.waitUntil(lambda: len(pages) == 1)
+    assert gone == []
 
 
 def test_what_cannot_be_fetched_says_why(qtbot: QtBot, stored: StoredPayloads, source: PayloadSource) -> None:
