@@ -239,6 +239,7 @@ class EditorWindow(QMainWindow):
 
             sheet = ExportSheet(self.desk.document, self._shared.registry, self._shared.themes, self)
             sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            sheet.problem_chosen.connect(self.desk.go_to)
             sheet.exported.connect(lambda path: self.status.mention(f"Exported {path}", "ok", "check-circle-fill"))
             sheet.open()
 

@@ -311,11 +311,15 @@ def raised(newest: Version, flow: Flow) -> str:
     Else only texts changed, and it is a patch. Before 1.0.0 a major change raises the minor number. After a version
     such as 1.2.0-rc.1 comes 1.2.0.
     """
-    after = flow_from_document(_exported(flow))
-    changes = diff(newest.flow, after)
+    changes = changes_since(newest, flow)
     if breaking(changes):
         return _up(newest.version, "major")
     return _up(newest.version, "minor" if _runs_differ(changes) else "patch")
+
+
+def changes_since(newest: Version, flow: Flow) -> Changes:
+    """What publishing the flow would change against a version."""
+    return diff(newest.flow, flow_from_document(_exported(flow)))
 
 
 def breaking(changes: Changes) -> list[str]:

@@ -561,8 +561,11 @@ def test_export_writes_a_template_and_refuses_what_may_not_run(qtbot: QtBot, edi
     refusing = sheet_of(qtbot, ExportSheet, editor.window.export)
     assert isinstance(refusing, ExportSheet)
     assert not refusing.export.isEnabled()
-    assert "may not run" in refusing.fault.text()
-    refusing.reject()
+    (problem,) = refusing.problems.model.problems
+    qtbot.keyClick(refusing.problems.list, Qt.Key.Key_Down)
+    qtbot.keyClick(refusing.problems.list, Qt.Key.Key_Return)
+    assert problem.step == "map"
+    assert desk.workspace.current_step == "map"
 
 
 @pytest.mark.slow
