@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -111,6 +111,21 @@ class FernetFileStore:
     def names(self) -> list[str]:
         """The names of all secrets, in order."""
         return sorted(self._read())
+
+    def some(self, names: Iterable[str]) -> dict[str, str]:
+        """Those of these secrets that there are, from one reading of the file."""
+        held = self._read()
+        return {name: held[name] for name in names if name in held}
+
+    def change(self, put: Mapping[str, str], drop: Iterable[str] = ()) -> None:
+        """Keeps secrets and forgets others, in one writing of the file."""
+
+        def both(secrets: dict[str, str]) -> None:
+            secrets.update(put)
+            for name in drop:
+                secrets.pop(name, None)
+
+        self._change(both)
 
     def _change(self, change: Callable[[dict[str, str]], None]) -> None:
         try:

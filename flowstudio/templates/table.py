@@ -117,7 +117,7 @@ def _json_entries(data: bytes, file: str, version: Version, faults: list[CellFau
     for row, element in enumerate(elements, start=1):
         found = Faults(file)
         instance = entry_from_part(replace(element, faults=found))
-        faults += [_cell(row, problem, problem.path[2:]) for problem in found.problems]
+        faults += [cell_fault(row, problem, problem.path[2:]) for problem in found.problems]
         if found.problems:
             continue
         named = element.value
@@ -144,11 +144,12 @@ def _misfits(version: Version, entry: Entry) -> list[CellFault]:
     try:
         bind(version, entry.instance())
     except BindError as error:
-        return [_cell(entry.row, problem, problem.path) for problem in error.problems]
+        return [cell_fault(entry.row, problem, problem.path) for problem in error.problems]
     return []
 
 
-def _cell(row: int, problem: Problem, path: Sequence[PathKey]) -> CellFault:
+def cell_fault(row: int, problem: Problem, path: Sequence[PathKey]) -> CellFault:
+    """What a problem of binding says of a file's row: the column is told from the place that it names."""
     match list(path):
         case ["values", name, *_]:
             column = str(name)
@@ -199,7 +200,7 @@ def _cells(
             try:
                 values[column] = read_value(column, version.flow.variables[column], cell)
             except BindError as error:
-                faults.append(_cell(row, error.problems[0], ("values", column)))
+                faults.append(cell_fault(row, error.problems[0], ("values", column)))
         elif login := _LOGIN.fullmatch(column):
             if reason := why_no_login(cell.strip()):
                 faults.append(CellFault(row, column, reason, "write the text, env:NAME or file:PATH"))

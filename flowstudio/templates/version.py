@@ -223,8 +223,11 @@ def _keys(point: Point) -> tuple[str, ...]:
 
 def read_template(path: str | Path) -> Version:
     """The version in a file; FileError when it is none, or was changed after it was published."""
-    document = read_json(path)
-    file = str(path)
+    return version_from_document(read_json(path), str(path))
+
+
+def version_from_document(document: Json, file: str | None = None) -> Version:
+    """The version that a document is; FileError when it is none, or was changed after it was published."""
     check_format(Part(document, Faults(file)), TEMPLATE_FORMAT)
     said, found = document.get("hash"), _hash(document)
     if said == found:

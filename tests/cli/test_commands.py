@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,44 +12,18 @@ import pytest
 
 from flowstudio import __version__
 from flowstudio.cli import flows
-from flowstudio.cli.main import COMMANDS, main
+from flowstudio.cli.main import COMMANDS
 from flowstudio.flow.model import canonical_bytes
 from flowstudio.resources import resource
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.runs import RunStore
 from flowstudio.trace.limits import Limited
 from tests.builders import flow
+from tests.cli.conftest import Run
 
 EXAMPLE = str(resource("examples", "customer-sync.flow.json"))
 SAMPLE = str(resource("examples", "customer-sync.sample.json"))
 BELOW = str(resource("examples", "customer-sync.below-minimum.sample.json"))
-
-Run = Callable[..., "Printed"]
-
-
-class Printed:
-    """What a command gave: its exit status, standard output and standard error."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status = status
-        self.out = out
-        self.err = err
-
-    @property
-    def json(self) -> Any:
-        """The one document on standard output."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    def called(*arguments: str) -> Printed:
-        monkeypatch.setattr(sys, "argv", ["flowstudio", *arguments])
-        status = main()
-        out, err = capfd.readouterr()
-        return Printed(status, out, err)
-
-    return called
 
 
 def edited(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> str:
