@@ -11,26 +11,12 @@ from pydantic import AfterValidator
 
 from flowstudio.components.captions import caption, one_line
 from flowstudio.sdk import Category, Clock, Delivery, Example, Fault, Message, Settings, Trigger, setting
+from flowstudio.sdk.clock import NICKNAMES, cron_fields
 
 Json = Any
 
-# cronsim knows the five fields alone.
-_NICKNAMES: Final = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
 _FIELDS: Final = ("minute", "hour", "day of the month", "month", "day of the week")
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-
-
-def cron_fields(text: str) -> str:
-    """A cron line as its five fields, `@daily` and the like written out."""
-    return _NICKNAMES.get(text.strip().lower(), " ".join(text.split()))
 
 
 def _cron(text: str) -> str:
@@ -39,7 +25,7 @@ def _cron(text: str) -> str:
 
     fields = cron_fields(text)
     if fields.startswith("@"):
-        raise ValueError(f"{text.strip()} is not known: write one of {', '.join(_NICKNAMES)}, or five fields")
+        raise ValueError(f"{text.strip()} is not known: write one of {', '.join(NICKNAMES)}, or five fields")
     if len(fields.split(" ")) != 5:
         raise ValueError("a cron line has five fields: minute, hour, day of the month, month, day of the week")
     try:

@@ -183,13 +183,20 @@ class SetBreakpoints(Params, frozen=True):
 
 
 class Listen(Params, frozen=True):
-    """Starts the flow's webhooks on loopback; each request is a run, with `once` the next one is only captured."""
+    """Starts the flow's triggers, webhooks on loopback; each firing is a run, one after another.
+
+    With `once` the next request is only captured, and starts no run. Runs stop at these breakpoints, and at those that
+    are set later.
+    """
 
     flow: dict[str, Json] | str
     vars: dict[str, Json] = {}
     secrets: dict[str, dict[str, str]] = {}
     once: bool = False
     path: str | None = None
+    breakpoints: list[Breakpoint] = []
+    muted: bool = False
+    pins: dict[str, Pin] = {}
 
 
 class Unlisten(Params, frozen=True):
@@ -314,6 +321,17 @@ NOTIFICATIONS: Final[dict[str, tuple[str, str]]] = {
         "A run of more than 100,000 visits: how many visits of each step were counted and not recorded.",
     ),
     "captured": ("step payload meta", "The request that `listen` with `once` waited for."),
+    "fired": (
+        "run step meta payload ref",
+        "While it listens: a trigger has started a run, with this message; `ref` in the place of a payload above 1 MB.",
+    ),
+    "queued": ("count", "While it listens: so many firings wait until the runs before are through."),
+    "skipped": ("step", "While it listens: a schedule fired while a run was under way, and was left out."),
+    "due": ("step at", "While it listens: when a schedule fires next, in seconds since 1970."),
+    "refused": (
+        "step method path status reason at",
+        "While it listens: a request that the trigger did not take, with the status that it was answered and why.",
+    ),
     "finished": ("run status outputs filtered visits duration_ms error", "The run has ended."),
 }
 """What a session tells without being asked: the fields, and when."""

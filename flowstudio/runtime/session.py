@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 from flowstudio import __version__
 from flowstudio.engine.bound import BoundPlan
 from flowstudio.engine.breakpoints import Breakpoint
+from flowstudio.engine.gate import Pin
+from flowstudio.engine.record import Redacting
 from flowstudio.engine.runner import Runner, starting_step
 from flowstudio.errors import (
     CompileError,
@@ -48,6 +50,10 @@ from flowstudio.trace.search import search
 Json = Any
 
 
+_KEPT_RUNS = 50
+"""So many runs can be looked back into; a screen that listens for days makes thousands."""
+
+
 class Session:
     """One engine process: its runs, its payloads, and whoever listens at the other end of `send`."""
 
@@ -65,6 +71,13 @@ class Session:
         self._current: str | None = None
         self._running: asyncio.Task[None] | None = None
         self._listening: Listening | None = None
+        self._turns = asyncio.Lock()
+        self._queued = 0
+        """How many firings wait for their turn."""
+        self._breakpoints: Sequence[Breakpoint] = ()
+        """Those of the runs that triggers start."""
+        self._muted = False
+        self._pins: Mapping[str, Pin] = {}
         self._handlers: dict[str, Callable[[Any], Awaitable[Json]]] = {
             "initialize": self._initialize,
             "evaluate": self._evaluate,
@@ -211,6 +224,8 @@ class Session:
     def _begin(self, run: DebuggedRun) -> Json:
         self._runs[run.id] = run
         self._current = run.id
+        for old in list(self._runs)[:-_KEPT_RUNS]:
+            del self._runs[old]
         if self._history is not None:
             run.record_in(self._history)
         self._live = run
@@ -247,6 +262,7 @@ class Session:
         return move
 
     async def _set_breakpoints(self, params: protocol.SetBreakpoints) -> Json:
+        self._breakpoints, self._muted = self._breakpoints_of(params.set), params.muted
         if self._live is not None:
             self._live.debugger.breakpoints.set(self._breakpoints_of(params.set), params.muted)
         return {}
@@ -305,25 +321,65 @@ class Session:
             )
 
     async def _listen(self, params: protocol.Listen) -> Json:
-        await self._unlisten(None)
         flow, path = _flow_of(params.flow, params.path)
         plan = compile_flow(flow, self._registry, _called_by(path))
-        folder = _folder_of(path)
-        listening = Listening(plan, self._registry, params.vars, params.secrets, once=params.once, folder=folder)
-        listening.on_captured = lambda captured: self.notify("captured", captured)
-        listening.on_fired = self._fired
+        await self._unlisten(None)
+        listening = Listening(
+            plan,
+            self._registry,
+            params.vars,
+            params.secrets,
+            notify=self.notify,
+            fired=self._fired,
+            once=params.once,
+            folder=_folder_of(path),
+        )
+        found = await listening.start()
         self._listening = listening
-        try:
-            return {"webhooks": await listening.start()}
-        except BaseException:
-            self._listening = None
-            raise
+        self._breakpoints, self._muted = self._breakpoints_of(params.breakpoints), params.muted
+        self._pins = {step: pin_of(step, pin) for step, pin in params.pins.items()}
+        return found
 
-    async def _fired(self, bound: Any, trigger: str, message: Message) -> Runner:
-        """A webhook was called: its run waits until the one before is through."""
-        while self._running is not None and not self._running.done():
-            await asyncio.wait({self._running})
-        run = DebuggedRun(bound, trigger, message, self.payloads, self.notify)
+    async def _fired(self, bound: BoundPlan, trigger: str, message: Message, skip: bool) -> Runner | None:
+        """A trigger fired: its run waits until those before are through, or is left out."""
+        if skip and (self._queued or self._live is not None):
+            self.notify("skipped", {"step": trigger})
+            return None
+        self._queued += 1
+        try:
+            if self._queued > 1 or self._live is not None:
+                self.notify("queued", {"count": self._queued})
+            async with self._turns:
+                while self._running is not None and not self._running.done():
+                    await asyncio.wait({self._running})
+                if self._listening is None or self._listening.bound is not bound:
+                    return None
+                return await self._begin_fired(bound, trigger, message)
+        finally:
+            self._queued -= 1
+
+    async def _begin_fired(self, bound: BoundPlan, trigger: str, message: Message) -> Runner:
+        if self._bound is not bound:
+            await self._clear()
+            self._bound = bound
+        run = DebuggedRun(
+            bound,
+            trigger,
+            message,
+            self.payloads,
+            self.notify,
+            breakpoints=self._breakpoints,
+            muted=self._muted,
+            pins=self._pins,
+        )
+        redacting = Redacting(bound.redactor)
+        payload = redacting.payload(message.payload)
+        told: dict[str, Json] = {"run": run.id, "step": trigger, "meta": dict(redacting.meta(message.meta))}
+        if len(canonical(payload)) > protocol.LARGEST_PAYLOAD:
+            told["ref"] = self.payloads.put(payload).to_json()
+        else:
+            told["payload"] = payload
+        self.notify("fired", told)
         self._begin(run)
         return run.runner
 
@@ -331,6 +387,11 @@ class Session:
         if self._listening is not None:
             listening, self._listening = self._listening, None
             await listening.stop()
+            if self._bound is listening.bound:
+                # A run of it may be under way, and forks can begin in it until another run takes its place.
+                self._stage.push_async_callback(listening.close)
+            else:
+                await listening.close()
         return {}
 
     async def _stop(self, params: protocol.Stop) -> Json:

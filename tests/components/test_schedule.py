@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from flowstudio.plan.settings import compile_config
 from flowstudio.sdk import Clock, Delivery, Message
 from flowstudio.sdk.spec import derive
 from tests.conformance.stage import compiled
+
+INVALID = Path(__file__).parents[1] / "data" / "cron" / "invalid.json"
 
 
 def problems(config: dict[str, Any]) -> dict[str | None, str]:
@@ -80,3 +84,8 @@ def test_an_unknown_zone_is_told_with_the_nearest() -> None:
 def test_a_start_says_when_it_was_meant() -> None:
     message = Schedule().accept(config(every=1), Delivery(at=1_767_225_600.25))
     assert message == Message(None, {"trigger": {"at": "2026-01-01T00:00:00.250Z"}})
+
+
+@pytest.mark.parametrize("cron", json.loads(INVALID.read_bytes()))
+def test_what_is_no_cron_line_or_never_fires_is_a_problem_of_its_field(cron: str) -> None:
+    assert set(problems({"cron": cron})) == {"cron"}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,18 +142,115 @@ def test_a_request_that_is_captured_becomes_the_sample(session: Client) -> None:
     assert (trigger["method"], trigger["query"], trigger["headers"]["x-shop"]) == ("POST", {"from": "shop"}, "one")
 
 
+def post(address: str, payload: object, **headers: str) -> tuple[int, Any]:
+    """Status and answer of a request to a webhook."""
+    told = {"Content-Type": "application/json", **headers}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, json.dumps(payload).encode(), told)) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
 @pytest.mark.slow
 def test_while_it_listens_each_request_is_a_run(session: Client) -> None:
     address = session.call("listen", flow=str(EXAMPLE))["webhooks"]["receive"]
     for _ in range(2):
-        request = urllib.request.Request(address, json.dumps(SAMPLE).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request) as answer:
-            assert answer.status == 202
-            assert json.load(answer)["run"]
-        assert session.until("finished")["status"] == "succeeded"
+        status, answer = post(address, SAMPLE, Authorization="Bearer s3cret")
+        assert status == 202
+        fired = session.until("fired")
+        assert (fired["run"], fired["step"], fired["payload"]) == (answer["run"], "receive", SAMPLE)
+        assert "s3cret" not in json.dumps(fired)
+        finished = session.until("finished")
+        assert (finished["run"], finished["status"]) == (answer["run"], "succeeded")
     session.call("unlisten")
     with pytest.raises(OSError, match=r"refused|reset"):
         urllib.request.urlopen(address)
+    assert session.call("edit", visit=2, run=finished["run"])["run"]
+    assert session.until("paused")["reason"] == "step"
+    session.call("stop")
+
+
+@pytest.mark.slow
+def test_firings_wait_for_the_run_before_and_stop_at_breakpoints(session: Client) -> None:
+    held = [{"step": "stamp"}]
+    address = session.call("listen", flow=str(EXAMPLE), breakpoints=held)["webhooks"]["receive"]
+    runs = [post(address, SAMPLE)[1]["run"]]
+    paused = session.until("paused")
+    assert (paused["run"], paused["step"]) == (runs[0], "stamp")
+    with ThreadPoolExecutor(2) as callers:
+        waiting = [callers.submit(post, address, SAMPLE) for _ in range(2)]
+        while session.until("queued")["count"] != 2:
+            pass
+        session.call("breakpoints", set=[])
+        session.call("continue", run=runs[0])
+        runs += [each.result()[1]["run"] for each in waiting]
+    ended = [session.until("finished")["run"] for _ in range(3)]
+    assert ended[0] == runs[0]
+    assert sorted(ended) == sorted(runs)
+
+
+@pytest.mark.slow
+def test_a_request_that_is_not_taken_is_told_with_the_reason(session: Client, tmp_path: Path) -> None:
+    document = json.loads(EXAMPLE.read_text())
+    document["steps"]["receive"]["config"]["auth"] = {"type": "bearer", "connection": "door"}
+    document["connections"]["door"] = {"type": "bearer", "title": "Door"}
+    listening = session.call("listen", flow=document, secrets={"door": {"token": "open-sesame"}})
+    address = listening["webhooks"]["receive"]
+    status, answer = post(address, SAMPLE, Authorization="Bearer wrong-one")
+    assert (status, answer["error"]) == (401, "unauthorized")
+    refused = session.until("refused")
+    assert (refused["step"], refused["method"], refused["status"]) == ("receive", "POST", 401)
+    assert refused["reason"] == answer["message"]
+    assert not any(secret in json.dumps([refused, answer]) for secret in ("wrong-one", "open-sesame"))
+    assert post(address, SAMPLE, Authorization="Bearer open-sesame")[0] == 202
+    assert session.until("finished")["status"] == "succeeded"
+
+
+@pytest.mark.slow
+def test_schedules_fire_while_it_listens(session: Client) -> None:
+    document = {
+        "format": "flowstudio/flow@1",
+        "id": "ticking",
+        "name": "Ticking",
+        "steps": {
+            "tick": {"component": "schedule@1", "config": {"every": 0.05}},
+            "log": {"component": "log@1", "config": {"message": "tick"}},
+        },
+        "wires": ["tick -> log"],
+    }
+    assert session.call("listen", flow=document)["schedules"] == {"tick": "every 0.05 s"}
+    due = session.until("due")
+    assert due["step"] == "tick"
+    runs = []
+    for _ in range(2):
+        fired = session.until("fired")
+        assert (fired["step"], fired["payload"]) == ("tick", None)
+        assert fired["meta"]["trigger"]["at"].endswith("Z")
+        runs.append(session.until("finished")["run"])
+    assert len(set(runs)) == 2
+    session.call("unlisten")
+    assert session.call("evaluate", expression="1") == {"value": 1}
+
+
+@pytest.mark.slow
+def test_what_listens_to_nothing_is_refused_and_a_faulty_flow_leaves_the_old_one_listening(session: Client) -> None:
+    nothing = {
+        "format": "flowstudio/flow@1",
+        "id": "n",
+        "name": "N",
+        "steps": {"start": {"component": "manual@1"}},
+        "wires": [],
+    }
+    error = session.ask("listen", flow=nothing)["error"]
+    assert error["data"]["problems"][0]["what"] == "the flow has nothing to listen to"
+    address = session.call("listen", flow=str(EXAMPLE))["webhooks"]["receive"]
+    broken = json.loads(EXAMPLE.read_text())
+    broken["steps"]["shape"]["config"]["expression"] = "(("
+    assert session.ask("listen", flow=broken)["error"]["code"] == -32001
+    assert post(address, SAMPLE)[0] == 202
+    assert session.until("finished")["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(

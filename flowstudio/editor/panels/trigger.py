@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -17,40 +17,30 @@ from flowstudio.editor.panels.controls import IconButton, Pane, TextButton, rule
 from flowstudio.editor.theme import Themes
 from flowstudio.editor.workspace import Sample, Workspace
 from flowstudio.runtime.protocol import listening_port
+from flowstudio.sdk.clock import firings
 from flowstudio.sdk.registry import Registry
+from flowstudio.sdk.trigger import Clock
 
 _PUBLIC: Final = "public_address"
 _SHOWN: Final = 5
 _REQUEST: Final = Qt.ItemDataRole.UserRole
 _ROWS_SHOWN: Final = 4
 _GLANCE: Final = 60
-_NICKNAMES: Final = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
 
 
 def next_firings(config: Mapping[str, Any], after: datetime, count: int = _SHOWN) -> list[datetime]:
     """When a schedule of these settings starts runs next, in its own zone; nothing where they do not say."""
     every, cron, zone = config.get("every"), config.get("cron"), config.get("timezone") or "UTC"
     if isinstance(every, (int, float)) and not isinstance(every, bool) and every > 0:
-        return [after.astimezone() + timedelta(seconds=every * number) for number in range(1, count + 1)]
-    if not isinstance(cron, str) or not cron.strip() or "{{" in cron or not isinstance(zone, str):
+        clock = Clock(every=every)
+    elif isinstance(cron, str) and cron.strip() and "{{" not in cron and isinstance(zone, str):
+        clock = Clock(cron=cron, timezone=zone)
+    else:
         return []
-    # Loaded when a schedule is looked at, as its component does.
-    from cronsim import CronSim, CronSimError
-
-    fields = _NICKNAMES.get(cron.strip().lower(), " ".join(cron.split()))
     try:
-        times = CronSim(fields, after.astimezone(ZoneInfo(zone)))
-        return [next(times) for _ in range(count)]
-    except (CronSimError, StopIteration, ZoneInfoNotFoundError, ValueError, OSError):
-        return []  # what is wrong with it stands under its field
+        return list(islice(firings(clock, after.astimezone()), count))
+    except Exception:  # what is wrong with it stands under its field, whatever the library says
+        return []
 
 
 def told_firing(moment: datetime, now: datetime) -> str:
