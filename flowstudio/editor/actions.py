@@ -75,6 +75,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
         "broadcast",
         "the webhook's next call becomes the sample",
     ),
+    Command("listen", "Listen to triggers", "Run", ("Ctrl+Alt+L",), "ear", "each request is a run", checkable=True),
     Command("edit_sample", "Edit sample as JSON…", "Run", (), "brackets-curly"),
     Command("keep_sample", "Keep sample beside the flow", "Run", (), "bookmark-simple", "as NAME.LABEL.sample.json"),
     Command("restart_engine", "Restart the engine", "Run", (), "cpu"),

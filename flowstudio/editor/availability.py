@@ -16,6 +16,7 @@ _WITH_A_FLOW: Final = (
     "find",
     "where_used",
     "edit_sample",
+    "listen",
     "mute",
     "errors_stop",
     "palette",

@@ -110,10 +110,12 @@ class Desk(QObject):
         self.data.run_asked.connect(self.running.run)
         trigger = self.inspector.trigger
         trigger.capture_asked.connect(self.running.capture)
+        trigger.listen_asked.connect(self.toggle_listening)
         trigger.fire_asked.connect(self.running.run)
         trigger.run_asked.connect(self._run_with)
         trigger.keep_asked.connect(self._keep)
-        self.running.listening.connect(trigger.listen_at)
+        self.running.listening.connect(lambda addresses: trigger.listen_at(addresses, fires=self.running.is_listening))
+        self.running.heard.connect(trigger.show_heard)
         self.data.problem_chosen.connect(self.go_to)
         self.data.problems.model.look_for_fixes = self._fixes_of
         self.data.problems.fix_asked.connect(self._mend)
@@ -284,6 +286,13 @@ class Desk(QObject):
 
     def _refused(self, sentence: str) -> None:
         self.said.emit(sentence, "warn")
+
+    def toggle_listening(self) -> None:
+        """Lets the flow's triggers start runs, or no longer."""
+        if self.running.is_listening:
+            self.running.unlisten()
+        else:
+            self.running.listen()
 
     def run_to_here(self) -> None:
         """Goes on, or runs, until the selected step."""

@@ -172,11 +172,19 @@ class Desks(QObject):
 
     def _take_in(self, desk: Desk) -> Desk:
         desk.furnish()
+        desk.running.listening.connect(lambda _: self._listens(desk))
         self._desks.append(desk)
         self.added.emit(desk)
         self.bring(desk)
         desk.canvas.setFocus()
         return desk
+
+    def _listens(self, desk: Desk) -> None:
+        """The engine listens to one flow at a time."""
+        if desk.running.is_listening or desk.running.addresses:
+            for other in self._desks:
+                if other is not desk:
+                    other.running.lose_listening()
 
     def _let_go(self, desk: Desk) -> None:
         place = self._desks.index(desk)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.engine_process import ENGINE_GONE, EngineError, EngineProcess
@@ -21,6 +21,10 @@ from flowstudio.runtime.protocol import FLOW_HAS_PROBLEMS, LARGEST_PAYLOAD, RUN_
 from flowstudio.sdk.registry import Registry
 
 _LISTENERS: Final = "webhook"
+_FIRING: Final = ("webhook", "schedule")
+_NEWS: Final = ("fired", "queued", "skipped", "due", "refused")
+_ANEW_MS: Final = 400
+"""So long after the last edit a flow that listens does so with what was edited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,22 @@ class Missing:
     title: str
     field: str | None = None
     """The login's field; None for a variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of listening."""
+
+    runs: int = 0
+    waiting: int = 0
+    skipped: int = 0
+    due: Mapping[str, float] = field(default_factory=dict)
+    """When each schedule fires next, in seconds since 1970."""
+    refused: Mapping[str, Json] | None = None
+    """The last request that was not taken: `step`, `method`, `path`, `status`, `reason`, `at`."""
+
+
+NOTHING_HEARD: Final = Heard()
 
 
 class Running(QObject):
@@ -46,6 +66,8 @@ class Running(QObject):
     """A request is awaited at these addresses (trigger to URL); an empty mapping: no longer."""
     captured = Signal(object)
     """A request was caught (a Sample), remembered and chosen."""
+    heard = Signal(object)
+    """While it listens: what came of it changed, a Heard."""
 
     def __init__(
         self,
@@ -63,6 +85,13 @@ class Running(QObject):
         self._engine = engine
         self._registry = registry
         self._listening: Mapping[str, str] = {}
+        self.heard_so_far = NOTHING_HEARD
+        """What came of listening."""
+        self._listened: Flow | None = None
+        """The flow that listens; None while only a request is to be captured, or nothing."""
+        self._anew = QTimer(self, singleShot=True, interval=_ANEW_MS)
+        self._anew.timeout.connect(self._listen_anew)
+        document.changed.connect(self._flow_changed)
         self._free = False
         """The run under way stops nowhere, whatever the breakpoints are."""
         self._forking = False
@@ -78,6 +107,11 @@ class Running(QObject):
     def addresses(self) -> Mapping[str, str]:
         """Where a request is awaited now: trigger to URL."""
         return self._listening
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the flow's triggers start runs now."""
+        return self._listened is not None
 
     def triggers(self) -> list[str]:
         """The flow's triggers, in its order, without disabled ones."""
@@ -196,7 +230,8 @@ class Running(QObject):
         given = self._given(flow)
         if given is None:
             return
-        self.unlisten()
+        if not self.is_listening:
+            self.unlisten()
         self._free = not stops
         breakpoints = self._workspace.stops(flow.steps)
         if alone:
@@ -208,7 +243,7 @@ class Running(QObject):
             **message,
             "breakpoints": breakpoints,
             "muted": (self._workspace.muted or self._free) and not alone,
-            "pins": {step: pin for step, pin in self._workspace.pins.items() if self.may_pin(step)},
+            "pins": self._pins(),
         }
         self._playback.begin(flow, start)
         self._engine.request("run", params, self._started, self._not_started, owner=self)
@@ -330,6 +365,10 @@ class Running(QObject):
         known = made is not None and self._registry.knows(made.component)
         return made is not None and known and self._registry.spec(made.component).shape == "plain"
 
+    def _pins(self) -> dict[str, Any]:
+        """What stands in for steps in the next run."""
+        return {step: pin for step, pin in self._workspace.pins.items() if self.may_pin(step)}
+
     def _edit(self, params: Mapping[str, Any], at: int, *, edited: bool = False, go_on: bool = False) -> None:
         playback, flow = self._playback, self._document.flow
         asked = {"run": playback.run, **params}
@@ -378,9 +417,9 @@ class Running(QObject):
         self.refused.emit(_reason(error))
 
     def _send_breakpoints(self) -> None:
-        if self._playback.is_live:
-            told = self._workspace.stops(self._playback.flow.steps if self._playback.flow is not None else ())
-            params = {"set": told, "muted": self._workspace.muted or self._free}
+        flow = self._playback.flow if self._playback.is_live else self._listened
+        if flow is not None:
+            params = {"set": self._workspace.stops(flow.steps), "muted": self._workspace.muted or self._free}
             self._engine.request("breakpoints", params, None, self._not_moved, owner=self)
 
     def stop(self) -> None:
@@ -413,11 +452,49 @@ class Running(QObject):
             "listen", {"flow": flow.to_document(), **given, "once": True}, self._listens, self._not_started, owner=self
         )
 
+    def listen(self) -> None:
+        """Lets the flow's triggers start runs, one after another, until `unlisten`."""
+        flow = self._document.flow
+        if not any(made.component.partition("@")[0] in _FIRING for made in flow.steps.values()):
+            self.refused.emit("There is nothing to listen to in this flow. Add a Webhook or a Schedule as its trigger.")
+            return
+        given = self._given(flow)
+        if given is None:
+            return
+        params = {
+            "flow": flow.to_document(),
+            **given,
+            "breakpoints": self._workspace.stops(flow.steps),
+            "muted": self._workspace.muted,
+            "pins": self._pins(),
+        }
+
+        def listens(result: Any) -> None:
+            if self._listened is None:
+                self.heard_so_far = NOTHING_HEARD
+            self._listened = flow
+            self._listens(result)
+
+        self._engine.request("listen", params, listens, self._not_started, owner=self)
+
     def unlisten(self) -> None:
-        """Waits for a request no longer."""
-        if self._listening:
+        """Waits for requests and moments no longer."""
+        if self._listening or self._listened is not None:
             self._engine.request("unlisten")
             self._listens_no_longer()
+
+    def lose_listening(self) -> None:
+        """Another flow listens now: the engine listens to one at a time."""
+        self._listens_no_longer()
+
+    def _flow_changed(self, flow: Any, _: object) -> None:
+        if self._listened is not None and _differs(flow, self._listened):
+            self._anew.start()
+
+    def _listen_anew(self) -> None:
+        """The flow changed while it listens: what fires next runs as the flow stands now."""
+        if self._listened is not None and _differs(self._document.flow, self._listened):
+            self.listen()
 
     def missing_value(self, flow: Flow | None = None) -> Missing | None:
         """The first value without which the flow may not run; None when all are given."""
@@ -501,14 +578,18 @@ class Running(QObject):
         self.listening.emit(self._listening)
 
     def _listens_no_longer(self) -> None:
-        if self._listening:
-            self._listening = {}
+        if self._listening or self._listened is not None:
+            self._listening, self._listened = {}, None
+            self._anew.stop()
             self.listening.emit({})
 
     def _notified(self, method: str, params: Any) -> None:
         if method == "captured":
-            if self._listening:
+            if self._listening and not self.is_listening:
                 self._caught(params)
+        elif method in _NEWS:
+            if self.is_listening:
+                self._hear(method, params)
         elif self._playback.run is not None and params.get("run") == self._playback.run:
             # Until the engine has named the run no news can be of it.
             if method == "finished" and self._forking:
@@ -519,12 +600,43 @@ class Running(QObject):
                 self._go_on_in = None
                 self._move("continue")
 
-    def _caught(self, params: Mapping[str, Any]) -> None:
+    def _hear(self, method: str, params: Mapping[str, Any]) -> None:
+        """News of the triggers that listen."""
+        heard = self.heard_so_far
+        if method == "fired":
+            heard = replace(heard, runs=heard.runs + 1, waiting=max(0, heard.waiting - 1))
+            self._fired(params)
+        elif method == "queued":
+            heard = replace(heard, waiting=int(params["count"]))
+        elif method == "skipped":
+            heard = replace(heard, skipped=heard.skipped + 1)
+        elif method == "due":
+            heard = replace(heard, due={**heard.due, str(params["step"]): float(params["at"])})
+        else:
+            heard = replace(heard, refused=dict(params))
+        self.heard_so_far = heard
+        self.heard.emit(heard)
+
+    def _fired(self, params: Mapping[str, Any]) -> None:
+        """A trigger has started a run: it is shown, unless somebody looks back into another one."""
+        step = str(params["step"])
+        if "payload" in params and (params.get("meta") or {}).get("trigger", {}).get("method"):
+            self._workspace.add_captured(self._request_of(params), choose=False)
+        if self._playback.is_looking or self._listened is None:
+            return
+        self._free = False
+        self._playback.begin(self._listened, step)
+        self._playback.named(str(params["run"]))
+
+    def _request_of(self, params: Mapping[str, Any]) -> Sample:
         step, meta = str(params["step"]), params.get("meta") or {}
         request = meta.get("trigger") or {}
         title = " ".join(str(request[key]) for key in ("method", "path") if request.get(key)) or "Request"
         several = len(self.triggers()) > 1
-        sample = Sample("captured", title, params.get("payload"), meta, step if several else None)
+        return Sample("captured", title, params.get("payload"), meta, step if several else None)
+
+    def _caught(self, params: Mapping[str, Any]) -> None:
+        sample = self._request_of(params)
         self._listens_no_longer()
         self._workspace.add_captured(sample)
         self.captured.emit(sample)

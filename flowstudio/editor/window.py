@@ -169,6 +169,7 @@ class EditorWindow(QMainWindow):
             "restart": lambda: self._with(lambda desk: desk.running.restart()),
             "stop": lambda: self._with(lambda desk: desk.running.stop()),
             "capture": lambda: self._with(lambda desk: desk.running.capture()),
+            "listen": lambda: self._with(lambda desk: desk.toggle_listening()),
             "edit_sample": self.sampling.edit,
             "keep_sample": self.sampling.keep,
             "restart_engine": self._restart_engine,
@@ -296,6 +297,7 @@ class EditorWindow(QMainWindow):
         desk.workspace.selection_changed.connect(self._selection_changed)
         desk.running.listening.connect(self._listening)
         desk.running.captured.connect(self._captured)
+        desk.running.heard.connect(self._heard)
         desk.document.undo_stack.indexChanged.connect(self._enable)
         if self._awake:
             desk.inspector.wake()
@@ -326,7 +328,7 @@ class EditorWindow(QMainWindow):
         self._faces_changed()
         self._problems_changed()
         self._sample_changed()
-        self._listening(desk.running.addresses)
+        self._listening()
         self._status_changed()
         self._breakpoints_changed()
         self._enable()
@@ -504,16 +506,21 @@ class EditorWindow(QMainWindow):
         self.status.say(words, tone, icon)
         self._enable()
 
-    def _listening(self, addresses: Any) -> None:
+    def _listening(self, _: Any = None) -> None:
         desk = self.desk
-        addresses = desk.running.addresses if desk is not None else {}
-        methods = [
-            next(iter(desk.document.flow.steps[step].config.get("methods") or ()), "POST")
-            for step in addresses
-            if desk is not None and step in desk.document.flow.steps
-        ]
-        self.panes.capture.await_at(addresses, str(methods[0]) if methods else "POST")
-        self.panes.place_capture()
+        if desk is not None:
+            running, steps = desk.running, desk.document.flow.steps
+            methods = [steps[step].config.get("methods") or ("POST",) for step in running.addresses if step in steps]
+            method = str(methods[0][0]) if methods else "POST"
+            self.panes.capture.await_at(running.addresses, method, listening=running.is_listening)
+            self._heard()
+            self._enable()
+
+    def _heard(self, _: Any = None) -> None:
+        if self.desk is not None:
+            running = self.desk.running
+            self.panes.capture.show_heard(running.heard_so_far if running.is_listening else None)
+            self.panes.place_capture()
 
     def _captured(self, sample: Any) -> None:
         self.status.mention(f"Captured {sample.title}. Run starts with it.", "ok", "check-circle-fill")
@@ -536,6 +543,7 @@ class EditorWindow(QMainWindow):
         undo, redo = self.actions_["undo"], self.actions_["redo"]
         undo.setText(f"Undo {stack.undoText()}" if stack is not None and stack.canUndo() else "Undo")
         redo.setText(f"Redo {stack.redoText()}" if stack is not None and stack.canRedo() else "Redo")
+        self.actions_["listen"].setChecked(desk is not None and desk.running.is_listening)
         self.actions_["mute"].setChecked(desk is not None and desk.workspace.muted)
         self.actions_["errors_stop"].setChecked(desk is not None and desk.workspace.errors_stop)
         self.actions_["palette"].setChecked(self.panes.shows(self.panes.palette_pane))
@@ -600,7 +608,7 @@ class EditorWindow(QMainWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self.desk is not None:
-            if self.desk.running.addresses:
+            if self.desk.running.addresses or self.desk.running.is_listening:
                 self.desk.running.unlisten()
                 return
             if self.desk.playback.is_looking:

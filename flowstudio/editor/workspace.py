@@ -400,10 +400,13 @@ class Workspace(QObject):
         """The requests that were captured, the newest first."""
         return self._state.captured
 
-    def add_captured(self, sample: Sample) -> None:
-        """Remembers a captured request and chooses it."""
+    def add_captured(self, sample: Sample, *, choose: bool = True) -> None:
+        """Remembers a captured request, and chooses it for the next run."""
         self._state.captured = (sample, *self._state.captured)[:KEPT_REQUESTS]
-        self.choose_sample(sample)
+        if choose:
+            self.choose_sample(sample)
+        else:
+            self.sample_changed.emit()
         self._touch()
 
     def attach(self, path: Path | None) -> None:

@@ -1,7 +1,8 @@
-"""The bar over the canvas while a request is awaited: its address, Copy, and how to give up."""
+"""The bar over the canvas while triggers are awaited: the address, what came so far, Copy, and how to give up."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -9,11 +10,26 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
 from flowstudio.editor.panels.controls import TextButton, key_cap, text_label
+from flowstudio.editor.running import Heard
 from flowstudio.editor.theme import Themes
 
 
+def heard_words(heard: Heard) -> str:
+    """What came of listening: `3 runs · 2 waiting · next at 14:05:00`."""
+    told = [f"{heard.runs:,} run{'' if heard.runs == 1 else 's'}"]
+    if heard.waiting:
+        told.append(f"{heard.waiting:,} waiting")
+    if heard.skipped:
+        told.append(f"{heard.skipped:,} left out, a run was under way")
+    if heard.due:
+        told.append(f"next at {time.strftime('%H:%M:%S', time.localtime(min(heard.due.values())))}")
+    if heard.refused is not None:
+        told.append(f"{heard.refused['status']} refused")
+    return " · ".join(told)
+
+
 class CaptureBar(QFrame):
-    """“Waiting at http://127.0.0.1:PORT/…”; Esc gives up."""
+    """“Waiting at http://127.0.0.1:PORT/…” for one request, “Listening at …” for any number; Esc gives up."""
 
     given_up = Signal()
 
@@ -38,24 +54,42 @@ class CaptureBar(QFrame):
         self.copy_curl.clicked.connect(self._copy_curl)
         self.stop = TextButton(themes, "Stop waiting", kind="ghost")
         self.stop.clicked.connect(self.given_up)
-        for widget in (self._spinner, self._words, self.address, self.copy, self.copy_curl, self.stop, key_cap("Esc")):
+        self.figures = text_label(kind="small")
+        parts = (self._spinner, self._words, self.address, self.figures, self.copy, self.copy_curl, self.stop)
+        for widget in (*parts, key_cap("Esc")):
             layout.addWidget(widget)
         themes.changed.connect(self._dress)
         self._dress()
         self.hide()
 
-    def await_at(self, addresses: Mapping[str, str], method: str = "POST") -> None:
-        """Shows the addresses, or nothing where there are none; `method` is how the first one wants to be called."""
+    def await_at(self, addresses: Mapping[str, str], method: str = "POST", *, listening: bool = False) -> None:
+        """Shows the addresses, or nothing where nothing is awaited; `method` is how the first one wants to be called.
+
+        While it is `listening` every request and every moment of a schedule starts a run, until it is stopped.
+        """
         self._method = method
+        appears = self.isHidden() and (bool(addresses) or listening)
         self._address = next(iter(addresses.values()), "")
-        self.setVisible(bool(addresses))
-        self._spinner.turn(bool(addresses))
+        self.setVisible(bool(addresses) or listening)
+        self._spinner.turn(bool(addresses) or listening)
+        self._words.setText(("Listening at" if addresses else "Listening") if listening else "Waiting at")
+        self.stop.setText("Stop listening" if listening else "Stop waiting")
         self.address.setText(self._address)
+        for widget in (self.address, self.copy, self.copy_curl):
+            widget.setVisible(bool(addresses))
+        if not listening:
+            self.show_heard(None)
         more = len(addresses) - 1
-        self.address.setToolTip("\n".join(addresses.values()) if more else "")
+        self.address.setToolTip("\n".join(addresses.values()) if more > 0 else "")
         self.adjustSize()
-        if addresses:
-            self.copy.setFocus(Qt.FocusReason.OtherFocusReason)
+        if appears:
+            (self.copy if addresses else self.stop).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_heard(self, heard: Heard | None) -> None:
+        """Says what came of listening so far; None: it does not listen."""
+        words = heard_words(heard) if heard is not None else ""
+        self.figures.setText(words)
+        self.figures.setVisible(bool(words))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

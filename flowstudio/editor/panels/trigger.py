@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import islice
@@ -77,6 +78,8 @@ class TriggerPane(Pane):
     """Follows the selected step; hidden where it is neither a webhook nor a schedule."""
 
     capture_asked = Signal()
+    listen_asked = Signal()
+    """The flow's triggers shall start runs, or no longer."""
     fire_asked = Signal(str)
     """The trigger shall start a run now."""
     run_asked = Signal(object)
@@ -96,10 +99,12 @@ class TriggerPane(Pane):
         self._document, self._workspace, self._registry, self._themes = document, workspace, registry, themes
         self._step: str | None = None
         self._listening: Mapping[str, str] = {}
+        self._fires = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(rule("h", self))
+        self._listeners: list[TextButton] = []
         self._webhook = QWidget(self)
         self._schedule = QWidget(self)
         self._make_webhook()
@@ -118,10 +123,25 @@ class TriggerPane(Pane):
         self._step = step
         self.renew()
 
-    def listen_at(self, addresses: Any) -> None:
-        """A request is awaited at these addresses (a mapping of trigger to URL); an empty one: no longer."""
+    def listen_at(self, addresses: Any, *, fires: bool = False) -> None:
+        """A request is awaited at these addresses (a mapping of trigger to URL); an empty one: no longer.
+
+        With `fires` each of them starts a run.
+        """
         self._listening = dict(addresses)
+        self._fires = fires
+        if not fires:
+            self.refusal.hide()
         self.renew()
+
+    def show_heard(self, heard: Any) -> None:
+        """What came of listening (a running.Heard): a request that was not taken is explained."""
+        refused = heard.refused
+        if refused is None or refused.get("step") != self._step:
+            return
+        at = time.strftime("%H:%M:%S", time.localtime(float(refused["at"])))
+        self.refusal.setText(f"{at}  {refused['method']} was answered {refused['status']}. {refused['reason']}")
+        self.refusal.show()
 
     def renew(self) -> None:
         """Reads the step's settings anew."""
@@ -129,11 +149,14 @@ class TriggerPane(Pane):
         self.setVisible(kind in ("webhook", "schedule"))
         self._webhook.setVisible(kind == "webhook")
         self._schedule.setVisible(kind == "schedule")
+        for button in self._listeners:
+            button.setText("Stop listening" if self._fires else "Listen")
         if kind == "webhook":
             self.public.setText(str(self._workspace.remembered(_PUBLIC, "") or ""))
             self._show_address()
+            waits = bool(self._listening) and not self._fires
             self.capture.setEnabled(not self._listening)
-            self.capture.setText("Waiting for a request" if self._listening else "Capture next request")
+            self.capture.setText("Waiting for a request" if waits else "Capture next request")
             self._fill_requests()
         if kind == "schedule":
             self._clock.start()
@@ -178,7 +201,17 @@ class TriggerPane(Pane):
         column.addWidget(self.public)
         self.capture = TextButton(self._themes, "Capture next request", icon="broadcast", parent=self._webhook)
         self.capture.clicked.connect(self.capture_asked)
-        column.addWidget(self.capture)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.capture, 1)
+        self.listen = self._listen_button(self._webhook, "Each request starts a run until it is stopped")
+        buttons.addWidget(self.listen)
+        column.addLayout(buttons)
+        self.refusal = text_label(kind="small", tone="err", parent=self._webhook)
+        self.refusal.setWordWrap(True)
+        self.refusal.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.refusal.hide()
+        column.addWidget(self.refusal)
         self._requests_label = text_label("Last requests", "label")
         column.addWidget(self._requests_label)
         self.requests = QListWidget(self._webhook)
@@ -204,7 +237,18 @@ class TriggerPane(Pane):
         self.fire = TextButton(self._themes, "Fire now", icon="play", parent=self._schedule)
         self.fire.setToolTip("Starts a run at once, as the clock would")
         self.fire.clicked.connect(self._fire)
-        column.addWidget(self.fire)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.fire, 1)
+        buttons.addWidget(self._listen_button(self._schedule, "Fires at these times until it is stopped"))
+        column.addLayout(buttons)
+
+    def _listen_button(self, parent: QWidget, told: str) -> TextButton:
+        button = TextButton(self._themes, "Listen", icon="ear", parent=parent)
+        button.setToolTip(told)
+        button.clicked.connect(self.listen_asked)
+        self._listeners.append(button)
+        return button
 
     def _fire(self) -> None:
         if self._step is not None:
