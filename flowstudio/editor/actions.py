@@ -84,6 +84,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("inspector", "Inspector", "View", ("Ctrl+I",), checkable=True),
     Command("outline", "Outline", "View", ("Ctrl+Shift+O",), "list-numbers", "the steps in run order", checkable=True),
     Command("project", "Flows of the folder", "View", ("Ctrl+Shift+E",), "folder-open", checkable=True),
+    Command("connections", "Connections", "View", (), "key", "the logins of the flows at hand"),
     Command("frame_all", "Frame all", "View", (), "frame-corners"),
     Command("problems", "Problems", "View", ("Ctrl+Shift+M",), "warning"),
     Command("log", "Log", "View", (), "list-bullets"),

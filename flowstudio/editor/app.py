@@ -49,12 +49,14 @@ class Editor:
         self.registry = Registry.from_entry_points()
         self.engine = EngineProcess()
         self.previews = EngineProcess()
+        self.trials = EngineProcess()
         self.recovery = RecoveryStore(data_dir())
         shared = Surround(
             self.registry,
             self.themes,
             self.engine,
             self.previews,
+            self.trials,
             ViewStore(data_dir()),
             _secrets,
             self.recovery,
@@ -101,6 +103,7 @@ class Editor:
     def close(self) -> None:
         """Ends the processes and lets the stores go."""
         self.previews.close()
+        self.trials.close()
         self.engine.close()
         self.recovery.close()
 

@@ -25,6 +25,7 @@ from flowstudio.editor.panels.tabs import TabFace
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.running import Running
 from flowstudio.editor.theme import Themes
+from flowstudio.editor.trying import Trying
 from flowstudio.editor.workspace import Secrets, Views, Workspace
 from flowstudio.errors import Problem
 from flowstudio.flow.diff import Changes
@@ -50,6 +51,8 @@ class Surround:
     themes: Themes
     engine: EngineProcess
     previews: EngineProcess
+    trials: EngineProcess
+    """Tries logins. A preview that takes too long has its process killed, which no trial would survive."""
     views: Views
     secrets: Callable[[], Secrets]
     recovery: Recovery
@@ -77,6 +80,7 @@ class Desk(QObject):
         self.workspace = Workspace(shared.views, shared.secrets, self)
         self.playback = Playback(self)
         self.running = Running(self.document, self.workspace, self.playback, shared.engine, shared.registry, self)
+        self.trying = Trying(self.document, self.workspace, shared.registry, shared.trials, self)
         self._previewing: Previewing | None = None
         self._outline: Outline | None = None
         self.problems: Sequence[Problem] = ()
@@ -95,7 +99,9 @@ class Desk(QObject):
         document, workspace, playback = self.document, self.workspace, self.playback
         workspace.attach(document.path)
         self.canvas = CanvasView(document, workspace, playback, shared.registry, shared.themes)
-        self.inspector = Inspector(document, workspace, playback, shared.registry, shared.themes, self.preview)
+        self.inspector = Inspector(
+            document, workspace, playback, shared.registry, shared.themes, self.preview, self.trying.try_login
+        )
         self.data = DataPanel(document, workspace, playback, shared.engine, shared.themes)
         self.canvas.problem.connect(self._refused)
         self.canvas.said.connect(self._mention)

@@ -36,6 +36,7 @@ from flowstudio.editor.panels.welcome import ExampleFlow, Welcome
 from flowstudio.editor.preferences import Preferences
 from flowstudio.editor.sampling import Sampling
 from flowstudio.editor.searching import Searching
+from flowstudio.editor.sidepages import SidePages
 from flowstudio.flow.files import read_flow
 
 
@@ -126,6 +127,15 @@ class EditorWindow(QMainWindow):
             shown=lambda: self.shown,
             show_front=self._show_front,
         )
+        self.side = SidePages(
+            self._shared,
+            self.desks,
+            self.left,
+            self.pages,
+            self,
+            entered=self._entered,
+            show_front=self._show_front,
+        )
 
     def _connect(self) -> None:
         answers: dict[str, Callable[[], object]] = {
@@ -178,6 +188,7 @@ class EditorWindow(QMainWindow):
             "inspector": self.panes.toggle_inspector,
             "outline": self.left.toggle_outline,
             "open_folder": self.left.ask_folder,
+            "connections": lambda: self.rail.buttons["connections"].click(),
             "project": self.left.toggle_project,
             "frame_all": lambda: self._with(lambda desk: desk.canvas.frame_all()),
             "problems": lambda: self._show_left("problems"),
@@ -260,6 +271,13 @@ class EditorWindow(QMainWindow):
         self.status.say("")
         self.welcome.focus_first()
 
+    def _entered(self, title: str) -> None:
+        """A page beside the flows is in front."""
+        self.status.show()
+        self.status.say("")
+        self._enable()
+        self.setWindowTitle(f"{title} – FlowStudio")
+
     def wake(self) -> None:
         """Does what the first paint need not wait for: starts the engine, fills the inspector, looks for problems."""
         if self._awake:
@@ -269,8 +287,11 @@ class EditorWindow(QMainWindow):
         for desk in self.desks.all:
             desk.inspector.wake()
 
-    def _page_chosen(self, _: str) -> None:
+    def _page_chosen(self, page: str) -> None:
         """Flows: what is open; once more, the flows of the folder, where there is one."""
+        if page == "connections":
+            self.side.show_connections()
+            return
         path = self.desk.document.path if self.desk is not None else None
         if self.pages.currentWidget() is self.panes and (self.left.project is not None or path is not None):
             self.left.toggle_project()
@@ -580,6 +601,8 @@ class EditorWindow(QMainWindow):
         ]
         if self.pages.currentWidget() is self.panes:
             panes += self.panes.focus_order()
+        elif (focus := self.side.focus_shown()) is not None:
+            panes.append((self.pages, focus))
         elif self.welcome is not None:
             panes.append((self.welcome, self.welcome.focus_first))
         here = self.focusWidget()
@@ -625,6 +648,7 @@ class EditorWindow(QMainWindow):
         for desk in self.desks.all:
             desk.close()
         self._shared.previews.close()
+        self._shared.trials.close()
         self._shared.engine.close()
         event.accept()
 

@@ -89,7 +89,7 @@ def test_each_request_is_a_run_on_show(qtbot: QtBot, editor: Editor, tmp_path: P
     assert editor.window.actions_["listen"].isChecked()
     for number in (1, 2):
         assert caller.call(address, {"n": number}) == 202
-        qtbot.waitUntil(lambda number=number: desk.playback.number == number and not desk.playback.is_live)
+        qtbot.waitUntil(lambda number=number: desk.playback.number == number and not desk.playback.is_live, timeout=20_000)
         assert desk.playback.status == "succeeded"
         assert desk.playback.visits[-1]["output"]["preview"] == {"twice": 2 * number}
     assert bar.figures.text() == "2 runs"
@@ -110,17 +110,17 @@ def test_requests_wait_while_a_run_stands_at_a_breakpoint(
     address = desk.running.addresses["hook"]
     desk.workspace.set_breakpoint("shape", {})
     assert caller.call(address, {"n": 1}) == 202
-    qtbot.waitUntil(lambda: desk.playback.status == "paused")
+    qtbot.waitUntil(lambda: desk.playback.status == "paused", timeout=20_000)
     second = caller.begin(address, {"n": 2})
-    qtbot.waitUntil(lambda: desk.running.heard_so_far.waiting == 1)
+    qtbot.waitUntil(lambda: desk.running.heard_so_far.waiting == 1, timeout=20_000)
     assert editor.window.panes.capture.figures.text() == "1 run · 1 waiting"
     desk.running.debug()
     qtbot.waitUntil(lambda: desk.playback.number == 2 and desk.playback.status == "paused", timeout=20_000)
-    qtbot.waitUntil(second.done)
+    qtbot.waitUntil(second.done, timeout=20_000)
     assert second.result() == 202
     desk.workspace.set_breakpoint("shape", None)
     desk.running.debug()
-    qtbot.waitUntil(lambda: desk.playback.status == "succeeded")
+    qtbot.waitUntil(lambda: desk.playback.status == "succeeded", timeout=20_000)
 
 
 @pytest.mark.slow
@@ -131,7 +131,7 @@ def test_an_edit_counts_from_the_next_request_on(qtbot: QtBot, editor: Editor, t
         desk.document.apply(SetConfig("shape", ("expression",), '{"thrice": n * 3}'))
     assert desk.running.addresses["hook"] == address
     assert caller.call(address, {"n": 1}) == 202
-    qtbot.waitUntil(lambda: desk.playback.status == "succeeded")
+    qtbot.waitUntil(lambda: desk.playback.status == "succeeded", timeout=20_000)
     assert desk.playback.visits[-1]["output"]["preview"] == {"thrice": 3}
 
 
@@ -156,12 +156,12 @@ def test_a_refused_request_is_explained(qtbot: QtBot, editor: Editor, tmp_path: 
     assert pane.listen.text() == "Stop listening"
     address = desk.running.addresses["hook"]
     assert caller.call(address, {"n": 1}, Authorization="Bearer wrong-one") == 401
-    qtbot.waitUntil(pane.refusal.isVisible)
+    qtbot.waitUntil(pane.refusal.isVisible, timeout=20_000)
     assert "POST was answered 401. " in pane.refusal.text()
     assert not any(secret in pane.refusal.text() for secret in ("wrong-one", "open-sesame"))
     assert desk.playback.number == 0
     assert caller.call(address, {"n": 1}, Authorization="Bearer open-sesame") == 202
-    qtbot.waitUntil(lambda: desk.playback.status == "succeeded")
+    qtbot.waitUntil(lambda: desk.playback.status == "succeeded", timeout=20_000)
 
 
 @pytest.mark.slow

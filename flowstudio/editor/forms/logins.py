@@ -164,21 +164,30 @@ class LoginBox(QWidget):
         given = self.around.workspace.login(self.slot, self._rows)
         return next((given[name] for name in _ACCOUNTS if name in self._rows and name in given), "")
 
-    def test(self) -> tuple[bool, str]:
-        """Whether the login can be one, and what was looked at: no kind of login can ask its system by itself."""
+    def fault(self) -> str:
+        """Why the login cannot be one, without asking anybody; nothing when it may."""
         given = self.around.workspace.login(self.slot, self._rows)
         for name, row in self._rows.items():
             title = row.spec.title
             if name not in given:
                 if row.spec.required:
-                    return False, f"{title} is not given yet."
+                    return f"{title} is not given yet."
                 continue
             try:
                 row.spec.validate(given[name])
             except ValueError as error:
-                return False, f"{title}: {error}."
-        count = "The field is" if len(self._rows) == 1 else f"All {len(self._rows)} fields are"
-        return True, f"{count} given and may stand there. Whether the system takes them, the next run shows."
+                return f"{title}: {error}."
+        return ""
+
+    def test(self, on_answer: Callable[[bool | None, str], None]) -> None:
+        """Says whether the login can be one, and what its system says to it."""
+        fault = self.fault()
+        if fault:
+            on_answer(False, fault)
+        elif self.around.try_login is None:
+            on_answer(None, "It is complete. Whether the system takes it, the next run shows.")
+        else:
+            self.around.try_login(self.slot, on_answer)
 
     def missing(self) -> list[str]:
         """The required fields that nobody gave yet."""
@@ -297,14 +306,19 @@ class ConnectionField(Field):
         self._show_login(chosen if chosen in names else None)
 
     def test(self) -> None:
-        """Says under the field what can be said of the login."""
+        """Says under the field what becomes of the login at its system."""
         self._forget_test()
-        if self._login is None or self._section is None:
+        login = self._login
+        if login is None or self._section is None:
             return
-        fine, words = self._login.test()
-        if not fine:
+        self._tell_test(None, "Asking the system…")
+        login.test(lambda fine, words: self._tell_test(fine, words) if login is self._login else None)
+
+    def _tell_test(self, fine: bool | None, words: str) -> None:
+        self._forget_test()
+        if fine is False and self._section is not None and self._login is not None and self._login.fault():
             self._section.open()
-        self._tested = Note(self.around.themes, "ok" if fine else "err", words)
+        self._tested = Note(self.around.themes, "faint" if fine is None else "ok" if fine else "err", words)
         self._column.insertWidget(self._column.indexOf(self._state) + 1, self._tested)
 
     def tested(self) -> str:

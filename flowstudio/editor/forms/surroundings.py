@@ -16,6 +16,9 @@ from flowstudio.flow.edits import Edit
 from flowstudio.flow.model import Flow
 from flowstudio.sdk.registry import Registry
 
+TryLogin = Callable[[str, Callable[[bool | None, str], None]], None]
+"""Asks a system with the login of a slot; told whether it was accepted (None: that cannot be said), and why."""
+
 
 class Surroundings(QObject):
     """The document, what belongs to working on it, and how things look."""
@@ -44,6 +47,8 @@ class Surroundings(QObject):
         """Adds to a row's menu what the form can do with its value; the widget is the row."""
         self.take_pasted: Callable[[str], bool] | None = None
         """Takes a text that is pasted into an address; False leaves it to the field."""
+        self.try_login: TryLogin | None = None
+        """Tries the test login of a slot at its system; None where nobody can."""
         self._preview = preview
         self.sample = StepSample(preview, lambda: self.step, self)
         self.preview_outdated.connect(self.sample.renew)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     # The forms are made after the first paint, and loaded then: they are a fifth of what the editor loads at all.
     from flowstudio.editor.forms.form import Failure, StepForm
     from flowstudio.editor.forms.preview import Preview
+    from flowstudio.editor.forms.surroundings import TryLogin
     from flowstudio.editor.forms.values import ValuesForm
 
 WIDTH: Final = 356
@@ -39,9 +40,11 @@ class Inspector(Pane):
         registry: Registry,
         themes: Themes,
         preview: Preview,
+        try_login: TryLogin | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("panel", parent)
+        self._try_login = try_login
         self._document, self._workspace, self._playback = document, workspace, playback
         self._registry, self._themes, self._preview = registry, themes, preview
         self._problems: Sequence[Problem] = ()
@@ -82,6 +85,7 @@ class Inspector(Pane):
 
             form = StepForm(self._document, self._workspace, self._registry, self._themes, self._preview, self)
             form.menu_wanted.connect(self.menu_wanted)
+            form.around.try_login = self._try_login
             self._step_form = form
             self._stack.addWidget(form)
         return self._step_form
@@ -95,6 +99,7 @@ class Inspector(Pane):
             self._values_form = ValuesForm(
                 self._document, self._workspace, self._registry, self._themes, self._preview, self
             )
+            self._values_form.around.try_login = self._try_login
             self._stack.addWidget(self._values_form)
         return self._values_form
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -556,8 +557,17 @@ class TestTestLogins:
         assert field.tested() == ""  # it is another login now
         bench.workspace.set_login("mail", "password", "x")
         QTest.mouseClick(field.test_button, PRESSED)
-        assert field.tested().startswith("All 2 fields are given")
-        assert "x" not in field.tested().split()
+        assert field.tested().startswith("It is complete.")
+        asked: list[str] = []
+
+        def refuse(slot: str, answer: Callable[[bool | None, str], None]) -> None:
+            asked.append(slot)
+            answer(False, "mail.test did not accept the login: it answered 401.")
+
+        field.around.try_login = refuse
+        QTest.mouseClick(field.test_button, PRESSED)
+        assert asked == ["mail"]
+        assert field.tested() == "mail.test did not accept the login: it answered 401."
 
 
 def test_an_address_that_is_none_is_told_a_moment_after_typing(bench: Bench, qtbot: QtBot) -> None:
