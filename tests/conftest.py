@@ -29,7 +29,7 @@ _home = pytest.StashKey[Path]()
 
 # A deadline would measure how busy the machine is. Continuous integration draws the same examples every time: what a
 # change has not broken cannot fail it.
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("dev", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("dev"), derandomize=True, database=None, print_blob=True)
 settings.register_profile("quick", settings.get_profile("ci"), max_examples=10)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=2_000)

@@ -110,6 +110,7 @@ class Desk(QObject):
         self.canvas.menu_requested.connect(self._open_menu)
         self.canvas.port_value_requested.connect(self._show_wire)
         self.canvas.pin_requested.connect(self._pin)
+        self.canvas.paste_requested.connect(self._paste_text)
         self.data.moment_asked.connect(self._go_to_moment)
         self.data.edited.connect(lambda path, value: self.running.edit(value, tuple(path) or None))
         self.data.retry_asked.connect(self.running.retry)
@@ -420,6 +421,23 @@ class Desk(QObject):
         step = str(paused["step"]) if paused is not None else ""
         if step in self.document.flow.steps and (self.workspace.selection or self.canvas.window().width() >= _WIDE):
             self.workspace.select([step])
+
+    def _paste_text(self, text: str, point: Any) -> None:
+        """A text that is nothing of ours was pasted on the canvas: a cURL command becomes a request step there."""
+        # Loaded when it is needed: it brings the forms along.
+        from flowstudio.editor.forms.requests import paste_curl
+        from flowstudio.importers.curl import CurlError
+
+        try:
+            pasted = paste_curl(
+                self.document, self.workspace, self._shared.registry, text, place=(point.x(), point.y())
+            )
+        except CurlError as error:
+            self.said.emit(f"Nothing was pasted. {told(error.problems[0])}", "warn")
+            return
+        self.workspace.select([pasted.step])
+        words = f"Pasted {self.document.flow.title_of(pasted.step)}."
+        self.said.emit(" ".join((words, *pasted.remarks)), "warn" if pasted.remarks else "ok")
 
     def _mention(self, sentence: str) -> None:
         self.said.emit(sentence, "muted")

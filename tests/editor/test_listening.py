@@ -89,7 +89,9 @@ def test_each_request_is_a_run_on_show(qtbot: QtBot, editor: Editor, tmp_path: P
     assert editor.window.actions_["listen"].isChecked()
     for number in (1, 2):
         assert caller.call(address, {"n": number}) == 202
-        qtbot.waitUntil(lambda number=number: desk.playback.number == number and not desk.playback.is_live, timeout=20_000)
+        qtbot.waitUntil(
+            lambda number=number: desk.playback.number == number and not desk.playback.is_live, timeout=20_000
+        )
         assert desk.playback.status == "succeeded"
         assert desk.playback.visits[-1]["output"]["preview"] == {"twice": 2 * number}
     assert bar.figures.text() == "2 runs"
