@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QMouseEvent
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.app import Editor
@@ -28,7 +29,10 @@ def pasted(qtbot: QtBot, desk: Desk, text: str, at: QPoint) -> None:
     """Pastes a text by its key with the pointer at a place of the canvas."""
     QGuiApplication.clipboard().setText(text)
     viewport = desk.canvas.viewer.viewport()
-    qtbot.mouseMove(viewport, at)
+    where = QPointF(at)
+    keys, button = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.NoButton
+    moved = QMouseEvent(QEvent.Type.MouseMove, where, viewport.mapToGlobal(where), button, button, keys)
+    QApplication.sendEvent(viewport, moved)
     desk.canvas.viewer.setFocus()
     qtbot.keyClick(desk.canvas.viewer, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
 
