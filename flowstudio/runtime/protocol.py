@@ -69,6 +69,8 @@ class Evaluate(Params, frozen=True):
     trigger: msgspec.Raw = msgspec.Raw(b"")
     """What `$trigger` shows, where no visit says it; nothing when it is not given."""
     text: bool = False
+    keep: bool = False
+    """Keeps the value as a payload, and answers with its reference alone."""
 
 
 class Breakpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -210,7 +212,11 @@ class Stop(Params, frozen=True):
 
 
 class Payload(Params, frozen=True):
-    """A page of a payload: the entries of what lies at `path`."""
+    """A page of a payload: the entries of what lies at `path`.
+
+    `within` is for those who do not wait: after so many milliseconds the answer comes as far as it is there, with its
+    `share` of the whole, and whoever asks again has it go on. What nobody asks for again stands still.
+    """
 
     hash: str
     path: list[str | int] = []
@@ -219,25 +225,42 @@ class Payload(Params, frozen=True):
     view: str = "tree"
     filter: str | None = None
     sort: Json = None
+    within: int | None = None
+
+
+class Value(Params, frozen=True):
+    """All that lies at a path of a payload as text, piece by piece: a string as it is, anything else as JSON.
+
+    The answer has the `text` from the character `offset` on, whether it is the `last`, and about the `size` of the whole.
+    """
+
+    hash: str
+    path: list[str | int] = []
+    offset: int = 0
 
 
 class Search(Params, frozen=True):
-    """The places in a payload that hold a text, in keys or values, upper and lower case alike."""
+    """The places in a payload that hold a text, in keys or values, upper and lower case alike; `within` as for `payload`."""
 
     hash: str
     text: str
     offset: int = 0
     limit: int = 200
+    within: int | None = None
 
 
 class Diff(Params, frozen=True):
-    """What differs between two payloads, or between what lies at a path of both."""
+    """What differs between two payloads, or between what lies at a path of both; `within` as for `payload`.
+
+    Items of lists are matched by what identifies them (`id`, say). A side of a difference is told as an entry of a page.
+    """
 
     a: str
     b: str
     path: list[str | int] = []
     offset: int = 0
     limit: int = 200
+    within: int | None = None
 
 
 class Runs(Params, frozen=True):
@@ -290,6 +313,7 @@ METHODS: Final[dict[str, type[Params]]] = {
     "origin": Origin,
     "ledger": Ledger,
     "payload": Payload,
+    "value": Value,
     "search": Search,
     "diff": Diff,
     "trace": Trace,

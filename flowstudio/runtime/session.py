@@ -28,7 +28,6 @@ from flowstudio.errors import (
     StepError,
 )
 from flowstudio.expressions.nothing import MISSING
-from flowstudio.expressions.origins import value_at
 from flowstudio.flow.called import Called, beside, nowhere
 from flowstudio.flow.files import flow_from_document, read_flow, read_payload, read_sample
 from flowstudio.flow.model import ABSENT, Flow
@@ -43,9 +42,7 @@ from flowstudio.sdk.registry import Registry
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.places import cache_dir
 from flowstudio.stores.runs import RunStore
-from flowstudio.trace.compare import LACKING, Compared, Difference, compare
 from flowstudio.trace.payloads import canonical, parse
-from flowstudio.trace.search import search
 
 Json = Any
 
@@ -94,6 +91,7 @@ class Session:
             "origin": self._origin,
             "ledger": self._ledger,
             "payload": self._payload,
+            "value": self._value,
             "search": self._search,
             "diff": self._diff,
             "trace": self._trace,
@@ -169,7 +167,7 @@ class Session:
             value = compile_expression(params.expression).evaluate(payload, names, clock)
         if value is MISSING:
             return {}
-        if len(canonical(value)) > protocol.LARGEST_PAYLOAD:
+        if params.keep or len(canonical(value)) > protocol.LARGEST_PAYLOAD:
             return {"ref": self.payloads.put(value).to_json()}
         return {"value": value}
 
@@ -408,10 +406,8 @@ class Session:
         await self._clear()
 
     async def _payload(self, params: protocol.Payload) -> Json:
-        try:
-            # In a thread: the first look at a large payload takes a second, and `stop` must not wait for it.
-            return await asyncio.to_thread(
-                self.payloads.page,
+        return await self._looked_up(
+            lambda: self.payloads.page(
                 params.hash,
                 tuple(params.path),
                 offset=params.offset,
@@ -419,9 +415,9 @@ class Session:
                 view=params.view,
                 filter=params.filter,
                 sort=params.sort,
+                within=_seconds(params.within),
             )
-        except KeyError as error:
-            raise ProtocolError(f"there is nothing at {error}", code=protocol.NOT_FOUND) from None
+        )
 
     @property
     def history(self) -> RunStore:
@@ -468,28 +464,42 @@ class Session:
         await asyncio.to_thread(lambda: self.payloads.sweep(self.history.in_use()))
         return {"deleted": deleted}
 
+    async def _value(self, params: protocol.Value) -> Json:
+        def piece() -> Json:
+            pieces = self.payloads.pieces(params.hash, params.path)
+            text, last = pieces.piece(params.offset)
+            return {"text": text, "last": last, "size": pieces.size}
+
+        return await self._looked_up(piece)
+
     async def _search(self, params: protocol.Search) -> Json:
-        found = await asyncio.to_thread(lambda: search(self._stored(params.hash), params.text))
-        page = found[params.offset : params.offset + params.limit]
-        return {"total": len(found), "hits": [list(path) for path in page]}
+        def found() -> Json:
+            places = self.payloads.found(params.hash, params.text)
+            within = _seconds(params.within)
+            places.grow(within, None)
+            share = {} if places.complete else {"share": places.share}
+            return {"total": len(places), "hits": places.paths(params.offset, params.limit), **share}
+
+        return await self._looked_up(found)
 
     async def _diff(self, params: protocol.Diff) -> Json:
-        def compared() -> Compared:
-            before, after = (_within(self._stored(name), params.path) for name in (params.a, params.b))
-            return compare(before, after)
+        def compared() -> Json:
+            differing = self.payloads.differing(params.a, params.b, params.path)
+            within = _seconds(params.within)
+            differing.grow(within, None)
+            share = {} if differing.complete else {"share": differing.share}
+            counts = {op: differing.counts[op] for op in ("added", "changed", "removed")}
+            items = differing.items(params.offset, params.limit)
+            return {**counts, "items": [{**item, "path": [*params.path, *item["path"]]} for item in items], **share}
 
-        found = await asyncio.to_thread(compared)
-        page = found.items[params.offset : params.offset + params.limit]
-        return {
-            **{op: found.count(op) for op in ("added", "changed", "removed")},
-            "items": [self._difference(params.path, item) for item in page],
-        }
+        return await self._looked_up(compared)
 
-    def _difference(self, above: list[str | int], item: Difference) -> Json:
-        told: dict[str, Json] = {"path": [*above, *item.path], "op": item.op}
-        for side, value in (("before", item.before), ("after", item.after)):
-            told[side] = None if value is LACKING else self.payloads.put(value).to_json()
-        return told
+    async def _looked_up(self, work: Callable[[], Json]) -> Json:
+        """Looks into payloads in a thread: `stop` must not wait for it."""
+        try:
+            return await asyncio.to_thread(work)
+        except KeyError as error:
+            raise ProtocolError(f"there is nothing at {error}", code=protocol.NOT_FOUND) from None
 
     async def _trace(self, params: protocol.Trace) -> Json:
         return self._run_named(params.run).broadcast.trace(params.offset, params.limit)
@@ -501,12 +511,8 @@ class Session:
         return found
 
 
-def _within(payload: Json, path: Sequence[str | int]) -> Json:
-    for key in path:
-        payload = value_at(payload, key)
-        if payload is MISSING:
-            raise ProtocolError(f"there is nothing at {key!r}", code=protocol.NOT_FOUND)
-    return payload
+def _seconds(within: int | None) -> float | None:
+    return None if within is None else within / 1000
 
 
 def _flow_of(given: Mapping[str, Json] | str, path: str | None) -> tuple[Flow, str | None]:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any, Protocol
 
 from flowstudio.trace.canonical import Json, canonical, parse, uncollected
-from flowstudio.trace.chunks import Branch, Node, Run, bracketed, joined
+from flowstudio.trace.chunks import Branch, Node, Run, bracketed, joined, read_chunk
 
 Entry = tuple[str | int, Json]
 
@@ -45,13 +45,33 @@ class Chunked:
 
     def body(self) -> bytes:
         """Its canonical bytes."""
-        return b"".join(_pieces(self._shelf, self.node))
+        return b"".join(self.bodies())
+
+    def bodies(self) -> Iterator[bytes]:
+        """Its canonical bytes, piece by piece; no piece ends inside a character."""
+        return _pieces(self._shelf, self.node)
+
+    def pieces(self) -> Iterator[tuple[int, Run | Branch, bytes | Chunked]]:
+        """Its parts in order, each with the number of its first entry: the lines of a chunk, or the tree that it is.
+
+        Nothing of it is remembered: it is for walks through all of it.
+        """
+        for first, part in zip(self._starts, self.node.parts, strict=False):
+            yield first, part, self._inner(part) if isinstance(part, Branch) else self._shelf.lines(part.hash)
+
+    def branch(self, part: Branch) -> Chunked:
+        """The tree that a part is."""
+        return self._inner(part)
+
+    def run(self, place: int) -> bytes:
+        """The lines of the part at this place, which is a chunk."""
+        return self._shelf.lines(self.node.parts[place].hash)
 
     @abstractmethod
     def begin(self, count: int) -> Json:
         """About the first entries or characters, which is enough for a look at it."""
 
-    def _inner(self, branch: Branch) -> Json:
+    def _inner(self, branch: Branch) -> Chunked:
         return chunked(self._shelf, self._shelf.node(branch.hash))
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[Run | Branch, int, int]]:
@@ -76,11 +96,11 @@ class ChunkedList(Chunked, Sequence[Json]):
         return self._items(place, place + 1)[0]
 
     def __iter__(self) -> Iterator[Json]:
-        for part in self.node.parts:
-            if isinstance(part, Branch):
-                yield self._inner(part)
+        for _, _, inner in self.pieces():
+            if isinstance(inner, Chunked):
+                yield inner
             else:
-                yield from self._shelf.entries("array", part.hash)
+                yield from read_chunk("array", inner)
 
     def begin(self, count: int) -> Json:
         return self._items(0, min(count, len(self)))
@@ -134,6 +154,12 @@ class ChunkedObject(Chunked, Mapping[str, Json]):
 
 class ChunkedText(Chunked):
     """A string."""
+
+    def texts(self) -> Iterator[str]:
+        """Its pieces in order."""
+        for _, _, inner in self.pieces():
+            assert isinstance(inner, bytes)
+            yield read_chunk("string", inner)
 
     def begin(self, count: int) -> Json:
         pieces = [

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-import msgspec
-
+from flowstudio.errors import ExpressionError
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.stores.chunked import Chunked, ChunkedList, ChunkedObject, ChunkedText, Entry
+from flowstudio.stores.growing import Growing
+from flowstudio.stores.written import Picked, Written
 from flowstudio.trace.canonical import Json, canonical
+from flowstudio.trace.compare import LACKING, Difference
 from flowstudio.trace.payloads import count_of, preview, shortened, type_of
 
 LONGEST_VALUE: Final = 10_000
 """Characters of a string in a page; a longer one is told by its beginning."""
-LONGEST_LINE: Final = 2_000
-"""Characters of a line in the text view; a longer one goes on in the next."""
 COLUMNS_FROM: Final = 1_000
 """The items whose keys make the columns of a table."""
 MOST_ITEMS: Final = 1_000
@@ -29,7 +27,9 @@ MOST_ITEMS: Final = 1_000
 # (a thousand characters count as one).
 _STRINGS_OF_A_PAGE: Final = 250_000
 _WALKED_FOR_A_PAGE: Final = 40_000
-_BLOCK: Final = 100_000
+_ITEMS_IN_A_STEP: Final = 50
+_LONGEST_GLIMPSE: Final = 400
+_BEFORE_CONDITION: Final = "$boolean(("
 
 Derive = Callable[[tuple[object, ...], Callable[[], Any]], Any]
 """Gives what was made under a key before, or makes it now."""
@@ -44,6 +44,7 @@ def page_of(
     view: str = "tree",
     condition: str | None = None,
     sort: Mapping[str, Json] | None = None,
+    within: float | None = None,
 ) -> dict[str, Json]:
     """The entries `offset` to `offset + limit` of a value, which may be chunked; see `PayloadStore.page`.
 
@@ -51,10 +52,27 @@ def page_of(
     """
     offset, limit = max(0, offset), min(max(0, limit), MOST_ITEMS)
     page: dict[str, Json] = {"type": _type(value)}
+    kept: _Kept | None = None
+    if condition is not None and isinstance(value, list | ChunkedList):
+        items, wanted = value, condition
+        kept = derive(("kept", condition), lambda: _Kept(items, wanted))
+        # What is ordered, or written, is so once all that is left is known.
+        kept.grow(
+            within if sort is None and view != "text" else None,
+            offset + limit if sort is None and view != "text" else None,
+        )
+        if not kept.complete:
+            page["share"] = kept.share
     if view == "text":
-        lines: _Lines = derive(("text",), lambda: _Lines(_text_of(value)))
+        places = None if kept is None else kept.places
+        lines: Written = derive(
+            ("text", condition), lambda: Written(value if places is None else Picked(_Numbered(value, places)))
+        )
+        lines.grow(within, None if within is None else offset + limit)
+        if not lines.complete:
+            page["share"] = lines.share
         return {**page, "count": len(lines), "items": lines.items(offset, limit)}
-    entries = _entries(value, derive, condition, sort)
+    entries = _entries(value, derive, condition, kept, sort)
     shown = entries[offset : offset + limit]
     page["count"] = len(entries)
     if view == "table":
@@ -66,7 +84,9 @@ def page_of(
     return {**page, "items": _told_entries(shown)}
 
 
-def _entries(value: Json, derive: Derive, condition: str | None, sort: Mapping[str, Json] | None) -> Sequence[Entry]:
+def _entries(
+    value: Json, derive: Derive, condition: str | None, left: _Kept | None, sort: Mapping[str, Json] | None
+) -> Sequence[Entry]:
     if isinstance(value, ChunkedObject):
         return _Pairs(value)
     if isinstance(value, dict):
@@ -75,8 +95,8 @@ def _entries(value: Json, derive: Derive, condition: str | None, sort: Mapping[s
     if not isinstance(value, list | ChunkedList):
         return []
     kept: Sequence[Entry] = _Numbered(value)
-    if condition is not None:
-        kept = derive(("kept", condition), lambda: _Numbered(value, _kept(value, condition)))
+    if left is not None:
+        kept = _Numbered(value, left.places)
     if sort is None:
         return kept
     column, descending = str(sort.get("key", "")), bool(sort.get("descending"))
@@ -138,81 +158,39 @@ class _Listed(list[Entry]):
         return len(self) * 120
 
 
-class _Lines:
-    """A text in lines that are made where they are looked at: only where each block begins is known beforehand."""
+class _Kept(Growing):
+    """The places of the items that a condition is true of."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._starts: list[int] = []
-        self._numbers: list[int] = []
-        start = count = 0
-        while start < len(text) or not self._starts:
-            self._starts.append(start)
-            self._numbers.append(count)
-            # A block ends with a line, if it can.
-            end = text.rfind("\n", start, start + _BLOCK) + 1 if start + _BLOCK < len(text) else len(text)
-            end = end or start + _BLOCK
-            lines = self._block(start, end)
-            short = max(map(len, lines)) <= LONGEST_LINE
-            count += len(lines) if short else sum(_pieces(len(line)) for line in lines)
-            start = end
-        self._starts.append(len(text))
-        self._count = count
+    def __init__(self, items: Sequence[Json], condition: str) -> None:
+        from flowstudio.expressions.language import compile_expression  # costs more than pages without a filter
+
+        compile_expression(condition)  # its faults have their places in what was typed
+        self.places = array("q")
+        self._items = items
+        self._condition = compile_expression(f"{_BEFORE_CONDITION}{condition}\n))")
+        super().__init__()
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.places)
 
     @property
     def weight(self) -> int:
-        return len(self._text) * (1 if self._text.isascii() else 3)
+        return 8 * len(self.places)
 
-    def items(self, offset: int, limit: int) -> list[dict[str, Json]]:
-        items: list[dict[str, Json]] = []
-        for block in range(bisect_right(self._numbers, offset) - 1, len(self._numbers)):
-            number, start, end = self._numbers[block], self._starts[block], self._starts[block + 1]
-            lines = self._block(start, end)
-            for place, line in enumerate(lines):
-                if len(items) == limit:
-                    return items
-                pieces = _pieces(len(line))
-                broken = place + 1 == len(lines) and end < len(self._text) and self._text[end - 1] != "\n"
-                for piece in range(max(0, offset - number), min(pieces, offset + limit - number)):
-                    text = line[piece * LONGEST_LINE : (piece + 1) * LONGEST_LINE]
-                    goes_on = piece + 1 < pieces or broken
-                    items.append({"key": number + piece, "value": text, **({"continues": True} if goes_on else {})})
-                number += pieces
-        return items
-
-    def _block(self, start: int, end: int) -> list[str]:
-        # The line feed at the end of a block parts it from the next; that at the end of all begins an empty line.
-        whole = end < len(self._text) and self._text[end - 1] == "\n"
-        return self._text[start : end - 1 if whole else end].split("\n")
-
-
-def _pieces(length: int) -> int:
-    return max(1, -(-length // LONGEST_LINE))
-
-
-def _text_of(value: Json) -> str:
-    """A string itself, anything else as indented JSON: the tokens of the canonical form."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, ChunkedText):
-        text: str = value.whole()
-        return text
-    body = value.body() if isinstance(value, Chunked) else canonical(value)
-    try:
-        return msgspec.json.format(body, indent=2).decode()
-    except msgspec.DecodeError:
-        # It refuses the escape of a lone surrogate (msgspec 0.22).
-        return json.dumps(_whole(value), indent=2)
-
-
-def _kept(items: Iterable[Json], condition: str) -> array[int]:
-    from flowstudio.expressions.language import compile_expression  # costs more than pages without a filter
-
-    keep = compile_expression(f"$boolean(({condition}))")
-    return array("q", (number for number, item in enumerate(items) if keep.evaluate(_whole(item), {}) is True))
+    def _make(self) -> Iterator[float]:
+        count = len(self._items)
+        for number, item in enumerate(self._items):
+            try:
+                left = self._condition.evaluate(_whole(item), {}) is True
+            except ExpressionError as error:
+                if error.position is not None:
+                    error.position = max(0, error.position - len(_BEFORE_CONDITION))
+                error.message = f"{error.message} (at item {number:,})"
+                raise
+            if left:
+                self.places.append(number)
+            if number % _ITEMS_IN_A_STEP == 0:
+                yield number / count
 
 
 def _sorted(entries: Sequence[Entry], column: str, descending: bool) -> array[int]:
@@ -271,6 +249,21 @@ def _told_entries(entries: Sequence[Entry]) -> list[dict[str, Json]]:
             cell["preview"] = _preview(value)
         told.append({"key": key, **cell, "bytes": size})
     return told
+
+
+def told_difference(found: Difference) -> dict[str, Json]:
+    """A difference as the protocol tells it: `{path, op, before, after}`, a side as an entry of a page or null."""
+    told: dict[str, Json] = {"path": list(found.path), "op": found.op}
+    for side, value in (("before", found.before), ("after", found.after)):
+        told[side] = None if value is LACKING else _glimpse(value)
+    return told
+
+
+def _glimpse(value: Json) -> dict[str, Json]:
+    cell = _cell(value, _LONGEST_GLIMPSE)
+    if cell["type"] in ("object", "array"):
+        cell["preview"] = _preview(value)
+    return cell
 
 
 def _left_after(value: Json, left: int) -> int:

@@ -21,15 +21,18 @@ import zstandard
 from flowstudio.errors import StoreError
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.stores.chunked import Chunked, ChunkedList, ChunkedObject, chunked
+from flowstudio.stores.differing import Differing
+from flowstudio.stores.finding import Found
 from flowstudio.stores.locks import FileLock
-from flowstudio.stores.pages import page_of
+from flowstudio.stores.pages import page_of, told_difference
+from flowstudio.stores.pieces import Pieces
 from flowstudio.trace.canonical import Json, parse, uncollected
 from flowstudio.trace.chunks import Body, Node, Seen, digest, is_tree, named_below, read_chunk, read_node
 from flowstudio.trace.payloads import WHOLE_UP_TO, Ref, described
 
 COMPRESSED_ABOVE: Final = 1024
 """Bytes; smaller bodies gain nothing."""
-REMEMBERED: Final = 384_000_000
+REMEMBERED: Final = 48_000_000
 """About how many bytes of memory hold values and views that were looked at last."""
 SEEN: Final = 64_000_000
 """Canonical bytes of large payloads whose objects are held, so that those a step passes on are not encoded again."""
@@ -180,6 +183,7 @@ class PayloadStore:
         view: str = "tree",
         filter: str | None = None,  # noqa: A002 - the protocol's word
         sort: Mapping[str, Json] | None = None,
+        within: float | None = None,
     ) -> dict[str, Json]:
         """The entries `offset` to `offset + limit` of what lies at `path`, as the protocol's `payload` answers.
 
@@ -188,7 +192,9 @@ class PayloadStore:
         the lines `{key, value}` of indented JSON, or of the text itself where a string lies at the path (a line that goes
         on in the next has `continues`). `filter` is JSONata on each item of a list, `sort` is `{"key", "descending"}`;
         items keep their index as `key`. Of a payload in chunks only those that the page shows are read, unless it is
-        filtered, sorted or shown as text. KeyError where nothing lies there, ExpressionError from the filter.
+        filtered, sorted or shown as text. With `within` (seconds) a page that takes longer to make comes as far as it is
+        there, with its `share` of the whole from 0 to 1; asked for again it goes on. KeyError where nothing lies there,
+        ExpressionError from the filter.
         """
 
         def derive(view_of_it: tuple[object, ...], make: Callable[[], Any]) -> Any:
@@ -196,9 +202,31 @@ class PayloadStore:
 
         value = self._at(name, path)
         try:
-            return page_of(value, derive, offset=offset, limit=limit, view=view, condition=filter, sort=sort)
+            return page_of(
+                value, derive, offset=offset, limit=limit, view=view, condition=filter, sort=sort, within=within
+            )
         except (zstandard.ZstdError, ValueError):
             raise self._damaged(name) from None
+
+    def found(self, name: str, text: str) -> Found:
+        """Where a text stands in a payload, to be grown by who asks; KeyError where the payload is not kept."""
+        value = self._at(name, ())
+        made: Found = self._derived(("found", name, text), lambda: Found(value, text, self.folder))
+        return made
+
+    def differing(self, before: str, after: str, path: Sequence[str | int] = ()) -> Differing:
+        """What differs between two payloads at a path, to be grown by who asks; KeyError where one has nothing there."""
+        sides = self._at(before, path), self._at(after, path)
+        made: Differing = self._derived(
+            ("differing", before, after, tuple(path)), lambda: Differing(*sides, self.folder, told_difference)
+        )
+        return made
+
+    def pieces(self, name: str, path: Sequence[str | int] = ()) -> Pieces:
+        """What lies at a path as one text; KeyError where nothing does."""
+        value = self._at(name, path)
+        made: Pieces = self._derived(("pieces", name, tuple(path)), lambda: Pieces(value))
+        return made
 
     def let_go(self) -> None:
         """Lets go of the objects that large payloads were made of, since none that shares them is to come: a run has ended."""
@@ -467,7 +495,7 @@ def _unusable(folder: Path, error: Exception) -> StoreError:
 
 
 class _Remembered:
-    """What was used last, up to a weight; a payload stays with two views of it whatever they weigh."""
+    """What was used last, up to a weight. What weighs more by itself is not held: its chunks are read again."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -485,9 +513,12 @@ class _Remembered:
     def keep(self, key: tuple[object, ...], value: T, weight: int) -> T:
         with self._lock:
             _, before = self._held.pop(key, (None, 0))
+            self._weight -= before
+            if weight > self._most:
+                return value
             self._held[key] = value, weight
-            self._weight += weight - before
-            while self._weight > self._most and len(self._held) > 3:
+            self._weight += weight
+            while self._weight > self._most:
                 _, (_, gone) = self._held.popitem(last=False)
                 self._weight -= gone
         return value
