@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QImage, QPainter, QPen, QPixmap, QStaticText, QTransform
 
 from flowstudio.editor.canvas.cards import WIDTH
+from flowstudio.editor.canvas.stamps import Stamps
 from flowstudio.editor.theme import Theme, icon_path
 
 MARGIN: Final = 16.0
@@ -62,6 +63,9 @@ class Ink:
         self.pill_font: Final = theme.font("ui", 10.5, 600, tabular=True, scaled=False)
         self.note_font: Final = theme.font("ui", 12, 400, scaled=False)
         self.note_title_font: Final = theme.font("ui", 12, 600, scaled=False)
+        # A stamp has no ground whose colours the pixels' parts could be mixed with: no text here is painted so.
+        for font in (self.title_font, self.middle_font, self.small_font, self.summary_font, self.label_font):
+            font.setStyleStrategy(QFont.StyleStrategy.PreferAntialias | QFont.StyleStrategy.NoSubpixelAntialias)
         self.text: Final = QPen(theme.color("text"))
         self.text2: Final = QPen(theme.color("text2"))
         self.text3: Final = QPen(theme.color("text3"))
@@ -71,6 +75,7 @@ class Ink:
         self._zoom = 0.0
         self._ratio = 0.0
         self._pictures: dict[tuple[object, ...], QPixmap] = {}
+        self.stamps: Final = Stamps()
         self._shadows: dict[float, QImage] = {}
         self._state_pens: dict[str, QPen] = {}
         self._metrics: dict[int, QFontMetricsF] = {}
@@ -80,6 +85,7 @@ class Ink:
         if zoom != self._zoom or ratio != self._ratio:
             self._zoom, self._ratio = zoom, ratio
             self._pictures.clear()
+            self.stamps.clear()
 
     def state_pen(self, state: str) -> QPen:
         """The pen that writes a state's words."""

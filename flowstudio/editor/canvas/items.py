@@ -241,11 +241,10 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
         at = painter.worldTransform()
         zoom = at.m11()
         painter.setWorldTransform(QTransform.fromTranslate(stage.pixel(at.dx()), stage.pixel(at.dy())))
-        if stage.refusals and self.id in stage.refusals:
+        refused = bool(stage.refusals) and self.id in stage.refusals
+        if refused:
             painter.setOpacity(FADED_TARGET)
-        look = self._look()
         corner = QPointF(-MARGIN * zoom, -MARGIN * zoom)
-        faded = self.status == "not-taken" and not self.isSelected()
         if self._fade is not None:
             share = (stage.now_ms - self._fade[1]) / FADE_MS
             if share >= 1:
@@ -254,15 +253,29 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
                 painter.drawPixmap(corner, ink.card(self._fade[0], card.height))
                 painter.setOpacity(painter.opacity() * max(0.0, share))
         if painter.opacity() > 0:
-            painter.drawPixmap(corner, ink.card(look, card.height))
+            painter.drawPixmap(corner, ink.card(self._look(), card.height))
         if self._fade is not None:
-            painter.setOpacity(FADED_TARGET if stage.refusals and self.id in stage.refusals else 1.0)
-        painter.drawPixmap(self._at(12, 12, zoom), ink.tile(card.icon, card.category, faded or card.disabled))
-        if zoom >= PLAIN:
-            self._paint_ports(painter, card, ink, zoom)
-        if not stage.draft:
-            self._paint_words(painter, card, stage, zoom)
+            painter.setOpacity(FADED_TARGET if refused else 1.0)
+        self._paint_face(painter, card, stage, zoom)
+        if self.caption is not None and not stage.draft and zoom >= READABLE:
+            self._paint_caption(painter, self.caption, card, stage, zoom)
         self._paint_marks(painter, card, stage, zoom)
+
+    def _paint_face(self, painter: QPainter, card: Card, stage: Stage, zoom: float) -> None:
+        """What changes seldom: tile, ports and words. Painted again and again it is a picture."""
+        pale = self.status == "not-taken" and not self.isSelected()
+        shown = tuple((self.shows(port), self.is_wired(port)) for port in card.ports)
+        look = (stage.draft, card, pale, self._marks_width(card), self.hovered_port, self.hovered_stub, shown)
+        bounds = QRectF(-8 * zoom, -8 * zoom, (WIDTH + STUB + 8) * zoom, (card.height + 16) * zoom)
+
+        def draw(painter: QPainter) -> None:
+            painter.drawPixmap(self._at(12, 12, zoom), stage.ink.tile(card.icon, card.category, pale or card.disabled))
+            if zoom >= PLAIN:
+                self._paint_ports(painter, card, stage.ink, zoom)
+            if not stage.draft:
+                self._paint_words(painter, card, stage, zoom)
+
+        stage.ink.stamps.paint(painter, self, look, bounds, stage.ratio, draw)
 
     def _at(self, x: float, y: float, zoom: float) -> QPointF:
         ratio = self.stage.ratio if self.stage is not None else 1.0
@@ -320,11 +333,17 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
                 # The first is where every wire goes; a loop's second lies below the tile, where its name has room.
                 words = self._label(port, ink)
                 painter.drawStaticText(QPointF(14, max(54.0, port.y - words.size().height() / 2)), words)
-        if self.caption is not None:
-            painter.setFont(ink.label_font)
-            painter.setPen(ink.text3 if dim else ink.state_pen(self.caption.state))
-            words = self._line("caption", self.caption.text, ink.label_font, WIDTH - 24, ink)
-            painter.drawStaticText(QPointF(23.5, card.height + 14 - words.size().height() / 2), words)
+
+    def _paint_caption(self, painter: QPainter, caption: Caption, card: Card, stage: Stage, zoom: float) -> None:
+        ink = stage.ink
+        dim = card.disabled or (self.status == "not-taken" and not self.isSelected())
+        at = painter.worldTransform()
+        painter.setWorldTransform(QTransform(zoom, 0, 0, zoom, at.dx(), at.dy()))
+        painter.setFont(ink.label_font)
+        painter.setPen(ink.text3 if dim else ink.state_pen(caption.state))
+        words = self._line("caption", caption.text, ink.label_font, WIDTH - 24, ink)
+        painter.drawStaticText(QPointF(23.5, card.height + 14 - words.size().height() / 2), words)
+        painter.setWorldTransform(at)
 
     def _marks_width(self, card: Card) -> float:
         marks = (self.pinned or self.status == "running") + bool(card.note)

@@ -40,9 +40,11 @@ class Overview:
             return
         state, rect = item.status, item.card_rect()
         before = self._state_of.get(item)
-        if before != state or self._rects[state].get(item) != rect:
+        lay = self._rects[before].get(item) if before is not None else None
+        if before != state or lay != rect:
             self.revision += 1
-            self._bounds = None
+            if lay != rect:
+                self._bounds = None
             if before is not None and before != state:
                 del self._rects[before][item]
                 self._rect_lists.pop(before, None)

@@ -20,7 +20,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -41,9 +41,10 @@ SCALE_HEIGHT: Final = 26
 _NAMES: Final = 0.34
 """The share of the width that the steps' names have."""
 _FIGURES: Final = 84
-_MOST_AT_ONCE: Final = 200
+_MOST_AT_ONCE: Final = 40
 """From so many rows on, new ones are put in place a few times a second: Qt lays all of them out each time."""
-_RENEW_MS: Final = 400
+_RENEW_MS: Final = 150
+_KEPT_NAMES: Final = 1_000
 _MOST_BARS: Final = 400
 """Visits of a step beyond this many are drawn as one bar from the first to the last."""
 
@@ -94,6 +95,9 @@ def tick_text(ms: float) -> str:
 class TimelineModel(QAbstractListModel):
     """The steps of the run on show, in order of their first visit, then those that were not reached."""
 
+    fared = Signal()
+    """What the rows tell is another; which rows there are is not. (For `dataChanged` Qt lays all rows out anew.)"""
+
     def __init__(self, playback: Playback, document: Document, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._playback = playback
@@ -139,6 +143,18 @@ class TimelineModel(QAbstractListModel):
             told = f"{self._title(step)}: {state.status.replace('-', ' ')}, {figures(state)}"
             return f"{told}. {state.message}" if state.message else told
         return None
+
+    def step_at(self, row: int) -> str:
+        """The step of a row."""
+        return self._steps[row]
+
+    def state_of(self, step: str) -> StepState:
+        """How a step fares."""
+        return self._playback.state_of(step)
+
+    def title_of(self, step: str) -> str:
+        """What people see of a step."""
+        return self._title(step)
 
     def bars(self, step: str) -> list[tuple[float, float, str]]:
         """The visits of a step as (start, length, status), in milliseconds from the run's begin; `later` is the status of
@@ -202,8 +218,8 @@ class TimelineModel(QAbstractListModel):
                 self.renew()
             elif not self._later.isActive():
                 self._later.start()
-        elif self._steps:
-            self.dataChanged.emit(self.index(0), self.index(len(self._steps) - 1), [])
+        if self._steps:
+            self.fared.emit()
 
     def _measure(self) -> None:
         playback = self._playback
@@ -251,6 +267,38 @@ class Scale:
         return [self.tick * count for count in range(int(self.span_ms / self.tick + 1e-6) + 1)]
 
 
+class _Look:
+    """Fonts, colours and words of the rows in one theme: made once, a row is painted many times a second."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self.name_fonts = (theme.font("ui", 12.5, 600), theme.font("ui", 12.5, 400))
+        self.figure_fonts = (theme.font("ui", 12, 500, tabular=True), theme.font("ui", 12, 400, tabular=True))
+        self.text, self.text2, self.faint = (theme.color(name) for name in ("text", "text2", "text3"))
+        self.selected, self.hovered, self.line = (theme.color(name) for name in ("sel", "hover", "line"))
+        self.tones = {"failed": theme.color("err"), "running": theme.color("run"), "paused": theme.color("warn")}
+        self._metrics = tuple(map(QFontMetrics, self.name_fonts))
+        self._names: dict[tuple[str, int, bool], str] = {}
+        self._icons: dict[tuple[str, float], QPixmap] = {}
+
+    def name(self, title: str, width: int, *, off: bool) -> str:
+        """A step's title as far as there is room."""
+        key = (title, width, off)
+        if key not in self._names:
+            if len(self._names) > _KEPT_NAMES:
+                self._names.clear()
+            self._names[key] = self._metrics[off].elidedText(title, Qt.TextElideMode.ElideRight, width)
+        return self._names[key]
+
+    def icon(self, status: str, ratio: float, *, off: bool) -> QPixmap:
+        """The icon of a state."""
+        key = (status, ratio)
+        if key not in self._icons:
+            tint = self.theme.color("text3") if off else self.theme.state(status)
+            self._icons[key] = self.theme.pixmap(self.theme.state_icon(status), tint, 14, ratio)
+        return self._icons[key]
+
+
 class TimelineDelegate(QStyledItemDelegate):
     """Draws a row: state, name, bars, figures. A failed visit has a notch, not only another colour."""
 
@@ -258,49 +306,41 @@ class TimelineDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._model = model
         self._themes = themes
+        self._look: _Look | None = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(0, ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         theme = self._themes.current
+        if self._look is None or self._look.theme is not theme:
+            self._look = _Look(theme)
+        look = self._look
         rect: QRect = option.rect
         flags: QStyle.StateFlag = option.state
-        state: StepState = index.data(Role.STATE)
+        step = self._model.step_at(index.row())
+        state = self._model.state_of(step)
         scale = Scale(rect.width(), self._model.span_ms)
-        painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         selected = bool(flags & QStyle.StateFlag.State_Selected)
         if selected or flags & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.color("sel" if selected else "hover"))
+            painter.setBrush(look.selected if selected else look.hovered)
             painter.drawRoundedRect(QRectF(rect).adjusted(6, 0.5, -6, -0.5), 6, 6)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for moment in scale.ticks():
-            painter.fillRect(QRect(round(scale.x(moment)) - 2, rect.top(), 1, rect.height()), theme.color("line"))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         off = state.status in ("not-taken", "idle")
-        ratio = painter.device().devicePixelRatioF()
-        look = "idle" if state.status == "idle" else state.status
-        tint = theme.color("text3") if off else theme.state(look)
-        icon = theme.pixmap(theme.state_icon(look), tint, 14, ratio)
+        icon = look.icon(state.status, painter.device().devicePixelRatioF(), off=off)
         painter.drawPixmap(QPoint(rect.left() + 15, rect.center().y() - 6), icon)
-        font = theme.font("ui", 12.5, 400 if off else 600)
-        painter.setFont(font)
-        painter.setPen(theme.color("text3" if off else "text"))
+        name = look.name(self._model.title_of(step), scale.left - 48, off=off)
+        painter.setFont(look.name_fonts[off])
+        painter.setPen(look.faint if off else look.text)
         words = QRect(rect.left() + 38, rect.top(), scale.left - 48, rect.height())
-        name = QFontMetrics(font).elidedText(
-            index.data(Qt.ItemDataRole.DisplayRole), Qt.TextElideMode.ElideRight, words.width()
-        )
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
-        self._paint_bars(painter, theme, rect, scale, index.data(Role.STEP))
-        painter.setFont(theme.font("ui", 12, 400 if off else 500, tabular=True))
-        tone = {"failed": "err", "running": "run", "paused": "warn"}.get(state.status, "text3" if off else "text2")
-        painter.setPen(theme.color(tone))
+        self._paint_bars(painter, theme, rect, scale, step)
+        painter.setFont(look.figure_fonts[off])
+        painter.setPen(look.faint if off else look.tones.get(state.status, look.text2))
         painter.drawText(
             rect.adjusted(0, 0, -16, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, figures(state)
         )
-        painter.restore()
 
     def _paint_bars(self, painter: QPainter, theme: Theme, rect: QRect, scale: Scale, step: str) -> None:
         middle = rect.center().y() + 0.5
@@ -339,7 +379,7 @@ class TimelineScale(QWidget):
         self._themes = themes
         self.setFixedHeight(SCALE_HEIGHT)
         self.setToolTip("Drag to look at an earlier moment (Alt+Up, Alt+Down)")
-        model.dataChanged.connect(self._renew)
+        model.fared.connect(self._renew)
         model.modelReset.connect(self._renew)
         themes.changed.connect(self._renew)
 
@@ -401,6 +441,13 @@ class TimelineRows(QListView):
         self.setModel(model)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        height = self._model.rowCount() * ROW_HEIGHT - self.verticalScrollBar().value()
+        if height > 0:
+            painter = QPainter(self.viewport())
+            scale, line = Scale(self.viewport().width(), self._model.span_ms), self._themes.current.color("line")
+            for moment in scale.ticks():
+                painter.fillRect(QRect(round(scale.x(moment)) - 2, 0, 1, height), line)
+            painter.end()
         super().paintEvent(event)
         x = self._line()
         if x is not None:
@@ -470,7 +517,7 @@ class Timeline(QWidget):
         for part in (self.scale, self.rows):
             part.dragged.connect(self._drag)
         self.rows.clicked.connect(lambda index: self.step_clicked.emit(index.data(Role.STEP)))
-        self.model.dataChanged.connect(lambda *_: self.rows.viewport().update())
+        self.model.fared.connect(self.rows.viewport().update)
         self.model.modelReset.connect(self._mark)
         self.rows.selectionModel().currentChanged.connect(self._chosen)
 
@@ -490,8 +537,10 @@ class Timeline(QWidget):
         self._asked = 0
 
     def _mark(self) -> None:
-        self._following = True
         row = self.model.row_of(self._step)
+        if row == self.rows.currentIndex().row():
+            return
+        self._following = True
         if row >= 0:
             self.rows.setCurrentIndex(self.model.index(row))
         else:
