@@ -263,9 +263,12 @@ class StepItem(NodeItem):  # type: ignore[misc]  # NodeGraphQt ships no types
 
     def _paint_face(self, painter: QPainter, card: Card, stage: Stage, zoom: float) -> None:
         """What changes seldom: tile, ports and words. Painted again and again it is a picture."""
-        pale = self.status == "not-taken" and not self.isSelected()
-        shown = tuple((self.shows(port), self.is_wired(port)) for port in card.ports)
-        look = (stage.draft, card, pale, self._marks_width(card), self.hovered_port, self.hovered_stub, shown)
+        selected = self.isSelected()
+        pale = self.status == "not-taken" and not selected
+        # Which ports are to be seen follows from these (see `shows`); to ask each port takes longer than to paint them.
+        wired = tuple(bool(dot._pipes) for dot in (*self._input_items, *self._output_items))
+        seen = (self.hovered or selected or stage.wiring, wired, self.hovered_port, self.hovered_stub)
+        look = (stage.draft, card, pale, self._marks_width(card), seen)
         bounds = QRectF(-8 * zoom, -8 * zoom, (WIDTH + STUB + 8) * zoom, (card.height + 16) * zoom)
 
         def draw(painter: QPainter) -> None:
