@@ -225,13 +225,16 @@ class Payload(Params, frozen=True):
     view: str = "tree"
     filter: str | None = None
     sort: Json = None
+    line_of: list[str | int] | None = None
+    """Of what lies at this path below, the view `text` tells the `line`."""
     within: int | None = None
 
 
 class Value(Params, frozen=True):
     """All that lies at a path of a payload as text, piece by piece: a string as it is, anything else as JSON.
 
-    The answer has the `text` from the character `offset` on, whether it is the `last`, and about the `size` of the whole.
+    The answer has the `text` from the character `offset` on, whether it is `json` and the `last` of it, and about the
+    `size` of the whole.
     """
 
     hash: str
@@ -246,6 +249,8 @@ class Search(Params, frozen=True):
     text: str
     offset: int = 0
     limit: int = 200
+    look: bool = False
+    """Tells beside the paths of the `hits` what lies there (`looks`), as entries of pages."""
     within: int | None = None
 
 

@@ -416,6 +416,7 @@ class Session:
                 filter=params.filter,
                 sort=params.sort,
                 within=_seconds(params.within),
+                line_of=params.line_of,
             )
         )
 
@@ -468,7 +469,7 @@ class Session:
         def piece() -> Json:
             pieces = self.payloads.pieces(params.hash, params.path)
             text, last = pieces.piece(params.offset)
-            return {"text": text, "last": last, "size": pieces.size}
+            return {"text": text, "json": pieces.is_json, "last": last, "size": pieces.size}
 
         return await self._looked_up(piece)
 
@@ -478,7 +479,9 @@ class Session:
             within = _seconds(params.within)
             places.grow(within, None)
             share = {} if places.complete else {"share": places.share}
-            return {"total": len(places), "hits": places.paths(params.offset, params.limit), **share}
+            hits = places.paths(params.offset, params.limit)
+            looks = {"looks": [self.payloads.glimpse(params.hash, path) for path in hits]} if params.look else {}
+            return {"total": len(places), "hits": hits, **looks, **share}
 
         return await self._looked_up(found)
 

@@ -59,6 +59,25 @@ class Chunked:
         for first, part in zip(self._starts, self.node.parts, strict=False):
             yield first, part, self._inner(part) if isinstance(part, Branch) else self._shelf.lines(part.hash)
 
+    def part_of(self, key: str | int) -> tuple[int, int]:
+        """The place of the part in which an entry lies, and the number of the first entry in it; KeyError without one."""
+        if isinstance(key, int):
+            if not 0 <= key < len(self):
+                raise KeyError(key)
+            place = bisect_right(self._starts, key) - 1
+            return place, self._starts[place]
+        quoted = canonical(key)
+        start = b"{" + quoted + b":"
+        for place, part in enumerate(self.node.parts):
+            if isinstance(part, Branch):
+                found = part.key is not None and part.key.encode() == quoted
+            else:
+                lines = self._shelf.lines(part.hash)
+                found = lines.startswith(start) or b"\n" + start in lines
+            if found:
+                return place, self._starts[place]
+        raise KeyError(key)
+
     def branch(self, part: Branch) -> Chunked:
         """The tree that a part is."""
         return self._inner(part)
@@ -119,17 +138,9 @@ class ChunkedObject(Chunked, Mapping[str, Json]):
     """An object; a large value is chunked too."""
 
     def __getitem__(self, key: str) -> Json:
-        quoted = canonical(key)
-        start = b"{" + quoted + b":"
-        for part in self.node.parts:
-            if isinstance(part, Branch):
-                if part.key is not None and part.key.encode() == quoted:
-                    return self._inner(part)
-                continue
-            lines = self._shelf.lines(part.hash)
-            if lines.startswith(start) or b"\n" + start in lines:
-                return self._shelf.entries("object", part.hash)[key]
-        raise KeyError(key)
+        place, _ = self.part_of(key)
+        part = self.node.parts[place]
+        return self._inner(part) if isinstance(part, Branch) else self._shelf.entries("object", part.hash)[key]
 
     def __iter__(self) -> Iterator[str]:
         for part in self.node.parts:

@@ -45,6 +45,7 @@ def page_of(
     condition: str | None = None,
     sort: Mapping[str, Json] | None = None,
     within: float | None = None,
+    line_of: Sequence[str | int] | None = None,
 ) -> dict[str, Json]:
     """The entries `offset` to `offset + limit` of a value, which may be chunked; see `PayloadStore.page`.
 
@@ -71,6 +72,8 @@ def page_of(
         lines.grow(within, None if within is None else offset + limit)
         if not lines.complete:
             page["share"] = lines.share
+        elif line_of is not None:
+            page["line"] = lines.line_of(line_of)
         return {**page, "count": len(lines), "items": lines.items(offset, limit)}
     entries = _entries(value, derive, condition, kept, sort)
     shown = entries[offset : offset + limit]
@@ -255,11 +258,12 @@ def told_difference(found: Difference) -> dict[str, Json]:
     """A difference as the protocol tells it: `{path, op, before, after}`, a side as an entry of a page or null."""
     told: dict[str, Json] = {"path": list(found.path), "op": found.op}
     for side, value in (("before", found.before), ("after", found.after)):
-        told[side] = None if value is LACKING else _glimpse(value)
+        told[side] = None if value is LACKING else glimpse(value)
     return told
 
 
-def _glimpse(value: Json) -> dict[str, Json]:
+def glimpse(value: Json) -> dict[str, Json]:
+    """A value as an entry of a page, short."""
     cell = _cell(value, _LONGEST_GLIMPSE)
     if cell["type"] in ("object", "array"):
         cell["preview"] = _preview(value)

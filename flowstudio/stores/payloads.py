@@ -24,7 +24,7 @@ from flowstudio.stores.chunked import Chunked, ChunkedList, ChunkedObject, chunk
 from flowstudio.stores.differing import Differing
 from flowstudio.stores.finding import Found
 from flowstudio.stores.locks import FileLock
-from flowstudio.stores.pages import page_of, told_difference
+from flowstudio.stores.pages import glimpse, page_of, told_difference
 from flowstudio.stores.pieces import Pieces
 from flowstudio.trace.canonical import Json, parse, uncollected
 from flowstudio.trace.chunks import Body, Node, Seen, digest, is_tree, named_below, read_chunk, read_node
@@ -184,6 +184,7 @@ class PayloadStore:
         filter: str | None = None,  # noqa: A002 - the protocol's word
         sort: Mapping[str, Json] | None = None,
         within: float | None = None,
+        line_of: Sequence[str | int] | None = None,
     ) -> dict[str, Json]:
         """The entries `offset` to `offset + limit` of what lies at `path`, as the protocol's `payload` answers.
 
@@ -192,7 +193,8 @@ class PayloadStore:
         the lines `{key, value}` of indented JSON, or of the text itself where a string lies at the path (a line that goes
         on in the next has `continues`). `filter` is JSONata on each item of a list, `sort` is `{"key", "descending"}`;
         items keep their index as `key`. Of a payload in chunks only those that the page shows are read, unless it is
-        filtered, sorted or shown as text. With `within` (seconds) a page that takes longer to make comes as far as it is
+        filtered, sorted or shown as text. `line_of` has `text` tell the
+        `line` of an entry below. With `within` (seconds) a page that takes longer to make comes as far as it is
         there, with its `share` of the whole from 0 to 1; asked for again it goes on. KeyError where nothing lies there,
         ExpressionError from the filter.
         """
@@ -203,7 +205,15 @@ class PayloadStore:
         value = self._at(name, path)
         try:
             return page_of(
-                value, derive, offset=offset, limit=limit, view=view, condition=filter, sort=sort, within=within
+                value,
+                derive,
+                offset=offset,
+                limit=limit,
+                view=view,
+                condition=filter,
+                sort=sort,
+                within=within,
+                line_of=line_of,
             )
         except (zstandard.ZstdError, ValueError):
             raise self._damaged(name) from None
@@ -221,6 +231,10 @@ class PayloadStore:
             ("differing", before, after, tuple(path)), lambda: Differing(*sides, self.folder, told_difference)
         )
         return made
+
+    def glimpse(self, name: str, path: Sequence[str | int]) -> dict[str, Json]:
+        """What lies at a path, as an entry of a page tells it; KeyError where nothing does."""
+        return glimpse(self._at(name, path))
 
     def pieces(self, name: str, path: Sequence[str | int] = ()) -> Pieces:
         """What lies at a path as one text; KeyError where nothing does."""

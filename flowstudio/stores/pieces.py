@@ -23,6 +23,11 @@ class Pieces:
         self._texts = self._begin()
 
     @property
+    def is_json(self) -> bool:
+        """Whether the text is JSON: it is no string."""
+        return not isinstance(self._value, str | ChunkedText)
+
+    @property
     def size(self) -> int:
         """About how many characters there are."""
         if isinstance(self._value, Chunked):

@@ -14,7 +14,7 @@ import msgspec
 from flowstudio.stores.chunked import Chunked, ChunkedText
 from flowstudio.stores.growing import Growing
 from flowstudio.trace.canonical import Json, canonical, parse
-from flowstudio.trace.chunks import Branch, bracketed, joined, read_chunk
+from flowstudio.trace.chunks import Branch, Run, bracketed, joined, read_chunk
 
 LONGEST_LINE = 2_000
 """Characters of a line; a longer one goes on in the next."""
@@ -36,6 +36,7 @@ class Written(Growing):
         self._blocks: list[Block] = []
         self._numbers = array("q", [0])
         self._held = 0
+        self._parts: dict[tuple[str | int, ...], list[int]] = {}
         super().__init__()
 
     def __len__(self) -> int:
@@ -62,12 +63,34 @@ class Written(Growing):
                 number += pieces
         return items
 
+    def line_of(self, path: Sequence[str | int]) -> int:
+        """The line on which what lies at a path begins, as far as the lines are known; KeyError where nothing does."""
+        value, line, depth = self._value, 0, 0
+        for place, key in enumerate(path):
+            blocks = self._parts.get(tuple(path[:place]))
+            if blocks is None:
+                return line + _above(value, path[place:], depth)
+            assert isinstance(value, Chunked)
+            part, first = value.part_of(key)
+            line = self._numbers[blocks[part]]
+            found = value.node.parts[part]
+            if isinstance(found, Branch):
+                value, depth = value.branch(found), depth + 1
+                continue
+            entries = read_chunk(value.node.type, value.run(part))
+            inner = key - first if isinstance(key, int) else key
+            # The chunk's entries stand one line deeper than its list, as those of a list that begins a line above.
+            return (
+                line - 1 + _above(entries, (inner, *path[place + 1 :]), depth, last=part + 1 == len(value.node.parts))
+            )
+        return line
+
     def _make(self) -> Iterator[float]:
         value = self._value
         if isinstance(value, ChunkedText):
             yield from self._long_text(value)
         elif isinstance(value, Chunked):
-            yield from self._chunked(value, 0, "", "", 0.0, 1.0)
+            yield from self._chunked(value, (), "", "", 0.0, 1.0)
         elif isinstance(value, Picked):
             yield from self._picked(value)
         else:
@@ -90,19 +113,33 @@ class Written(Growing):
             yield start / max(1, len(text))
 
     def _long_text(self, text: ChunkedText) -> Iterator[float]:
+        """A block is a chunk, from the first line that begins in it to the end of the last one that does."""
         last = len(text.node.parts) - 1
 
-        def lines(place: int) -> tuple[list[str], bool]:
-            piece = read_chunk("string", text.run(place))
+        def read(place: int) -> str:
+            piece: str = read_chunk("string", text.run(place))
+            return piece
+
+        def lines(place: int, begin: int, tail: int) -> tuple[list[str], bool]:
+            piece = read(place)[begin:] + (read(place + 1)[:tail] if tail else "")
             whole = place < last and piece.endswith("\n")
             return (piece[:-1] if whole else piece).split("\n"), place < last and not whole
 
+        piece, begin = read(0), 0
         for place in range(last + 1):
-            block = partial(lines, place)
-            self._add(block, _count(block()[0]))
+            following = read(place + 1) if place < last else ""
+            tail = 0 if piece.endswith("\n") else following.find("\n") + 1
+            if begin < len(piece) or place == last:
+                block = partial(lines, place, begin, tail)
+                held = piece[begin:] + following[:tail]
+                self._add(block, _count((held[:-1] if place < last and held.endswith("\n") else held).split("\n")))
+            piece, begin = following, tail
             yield (place + 1) / (last + 1)
 
-    def _chunked(self, value: Chunked, depth: int, key: str, comma: str, share: float, width: float) -> Iterator[float]:
+    def _chunked(
+        self, value: Chunked, path: tuple[str | int, ...], key: str, comma: str, share: float, width: float
+    ) -> Iterator[float]:
+        depth = len(path)
         kind = value.node.type
         opening, closing = ("[", "]") if kind == "array" else ("{", "}")
         if not value.node.parts:
@@ -111,7 +148,10 @@ class Written(Growing):
         self._fixed(f"{'  ' * depth}{key}{opening}")
         last = len(value.node.parts) - 1
         total = max(1, value.node.size)
+        blocks = self._parts[path] = []
+        first = 0
         for place, part in enumerate(value.node.parts):
+            blocks.append(len(self._blocks))
             after = "," if place < last else ""
             part_width = width * part.size / total
             if isinstance(part, Branch):
@@ -121,9 +161,11 @@ class Written(Growing):
                     block = partial(_text_entry, inner, f"{'  ' * (depth + 1)}{begin}", after)
                     self._add(block, _count(block()[0]))
                 else:
-                    yield from self._chunked(inner, depth + 1, begin, after, share, part_width)
+                    below = first if part.key is None else parse(part.key.encode())
+                    yield from self._chunked(inner, (*path, below), begin, after, share, part_width)
             else:
                 self._add(partial(_run, value, place, depth, after), _lines_in(_format_run(value, place)))
+            first += part.count if isinstance(part, Run) else 1
             share += part_width
             yield share
         self._fixed(f"{'  ' * depth}{closing}{comma}")
@@ -174,6 +216,39 @@ def _items(picked: Picked, start: int) -> tuple[list[str], bool]:
 
 def _text_entry(text: ChunkedText, begin: str, comma: str) -> tuple[list[str], bool]:
     return [f"{begin}{text.body().decode()}{comma}"], False
+
+
+def _above(value: Json, path: Sequence[str | int], depth: int, *, last: bool = True) -> int:
+    """How many lines lie between that on which a value begins and that on which what lies at a path in it does."""
+    lines = 0
+    for key in path:
+        entries = list(
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        )
+        depth += 1
+        lines += 1
+        for number, (other, inner) in enumerate(entries):
+            if other == key:
+                value = inner
+                break
+            comma = number + 1 < len(entries) or not last
+            lines += _height(other if isinstance(value, dict) else None, inner, depth, comma=comma)
+        else:
+            raise KeyError(key)
+        last = True
+    return lines
+
+
+def _height(key: str | int | None, value: Json, depth: int, *, comma: bool) -> int:
+    """The lines that an entry takes."""
+    if isinstance(value, dict | list) and value:
+        inner = list(value.items() if isinstance(value, dict) else ((None, item) for item in value))
+        count = len(inner)
+        return 2 + sum(_height(*each, depth + 1, comma=number + 1 < count) for number, each in enumerate(inner))
+    length = 2 * depth + len(canonical(value).decode()) + comma
+    if key is not None:
+        length += len(canonical(key).decode()) + 2
+    return _pieces(length)
 
 
 def _whole(value: Json) -> Json:

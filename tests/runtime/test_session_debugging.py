@@ -231,7 +231,12 @@ def test_payloads_are_searched_and_compared(session: Client, server: CountingSer
         (["lines", 0], "removed"),
     ]
     assert told["items"][0]["after"]["value"] == 3
-    assert session.call("value", hash=first, path=["lines", 0]) == {"text": '{"id":1,"n":1}', "last": True, "size": 14}
+    assert session.call("value", hash=first, path=["lines", 0]) == {
+        "text": '{"id":1,"n":1}',
+        "json": True,
+        "last": True,
+        "size": 14,
+    }
     assert session.call("diff", a=first, b=second, path=["name"])["items"] == []
     assert session.ask("diff", a=first, b=second, path=["nowhere"])["error"]["code"] == protocol.NOT_FOUND
 

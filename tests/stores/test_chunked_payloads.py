@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import sqlite3
@@ -421,3 +422,31 @@ def test_only_one_sweeps_at_a_time(store: PayloadStore) -> None:
     lock.release()
     store.sweep([], spared_for=-1)
     assert count(store, "payloads") == 0
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings.default.max_examples // 2)
+@given(TREES, st.lists(st.integers(0, 8), max_size=4))
+def test_the_line_of_an_entry_is_where_it_is_written(tmp_path: Path, payload: Any, down: list[int]) -> None:
+    path: list[Any] = []
+    inner = payload
+    for step in down:
+        keys = list(inner) if isinstance(inner, dict) else range(len(inner)) if isinstance(inner, list) else ()
+        if step < len(keys):
+            path.append(keys[step])
+            inner = inner[keys[step]]
+    mark = "a mark that stands nowhere else"
+    marked = copy.deepcopy(payload) if path else mark
+    if path:
+        above = marked
+        for key in path[:-1]:
+            above = above[key]
+        above[path[-1]] = mark
+    with fine_chunks(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(naming, "WHOLE_UP_TO", 60)
+        store = PayloadStore(tmp_path / "payloads")
+        name = store.put(marked).hash
+        store = fresh(store)
+        page = store.page(name, view="text", limit=1000, line_of=path)
+        if page["count"] <= 1000:
+            assert mark in page["items"][page["line"]]["value"]
+        store.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QPainter
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from flowstudio.editor.panels.payload_pages import Pages
-from flowstudio.editor.panels.payload_source import Page, PayloadSource
+from flowstudio.editor.panels.payload_source import Page, Path, PayloadSource
+from flowstudio.editor.panels.payload_tree import visible
 from flowstudio.editor.theme import Theme, Themes
 
 ROW_HEIGHT: Final = 20
@@ -39,6 +40,7 @@ _COLORS: Final = {
     "boolean": "jBool",
     "null": "jNull",
     "sign": "text3",
+    "text": "text",
 }
 
 
@@ -57,30 +59,41 @@ def tokens(line: str) -> Iterator[tuple[str, str]]:
 class PayloadLinesModel(QAbstractTableModel):
     """The lines of a payload's indented JSON."""
 
-    failed = Signal(str)
+    failed = Signal(object)
+    """A Fault."""
+    counted = Signal(int, float)
+    """There are so many lines as far as is known, and which share of the payload was gone through."""
 
     def __init__(self, source: PayloadSource, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._ref: Mapping[str, Any] | None = None
+        self._condition: str | None = None
         self._count = 0
         self._generation = 0
         self.pages = Pages(source, "text", self)
         self.pages.arrived.connect(self._arrived)
         self.pages.failed.connect(self.failed)
+        self.pages.counted.connect(self._counted)
 
     @property
     def payload(self) -> str | None:
         """The hash of the payload on show."""
         return self._ref["hash"] if self._ref is not None else None
 
-    def show(self, ref: Mapping[str, Any] | None) -> None:
-        """Shows the payload that a REF stands for, or nothing."""
+    @property
+    def condition(self) -> str | None:
+        """What the items of the list on show have in common."""
+        return self._condition
+
+    def show(self, ref: Mapping[str, Any] | None, condition: str | None = None, path: Path = ()) -> None:
+        """Shows what lies at a path of the payload that a REF stands for, or nothing; of a list what is left."""
         self._generation += 1
         generation = self._generation
         self.beginResetModel()
         self._ref = ref
+        self._condition = condition
         self._count = 0
-        self.pages.begin(ref["hash"] if ref is not None else None)
+        self.pages.begin(ref["hash"] if ref is not None else None, path, condition=condition)
         self.endResetModel()
         if ref is None:
             return
@@ -90,8 +103,16 @@ class PayloadLinesModel(QAbstractTableModel):
                 self.beginResetModel()
                 self._count = int(page["count"])
                 self.endResetModel()
+                self.counted.emit(self._count, float(page.get("share", 1.0)))
 
         self.pages.first(came)
+
+    def _counted(self, count: int, share: float) -> None:
+        if count > self._count:
+            self.beginInsertRows(QModelIndex(), self._count, count - 1)
+            self._count = count
+            self.endInsertRows()
+        self.counted.emit(count, share)
 
     def line(self, row: int) -> str | None:
         """The text of a line; None while it is on its way."""
@@ -127,6 +148,8 @@ class LinesDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._themes = themes
         self._looks: tuple[Theme, QFont, QFontMetrics, dict[str, QColor]] | None = None
+        self.is_json = True
+        """Whether the lines are JSON, and so have tokens to be told apart by colour."""
 
     def look(self) -> tuple[Theme, QFont, QFontMetrics, dict[str, QColor]]:
         """Font and colours of the theme that is on."""
@@ -154,8 +177,8 @@ class LinesDelegate(QStyledItemDelegate):
         number = str(index.row() + 1)
         painter.drawText(rect.left() + gutter - 14 - metrics.horizontalAdvance(number), base, number)
         x = rect.left() + gutter
-        text = index.data(Qt.ItemDataRole.DisplayRole)[:_LONGEST_DRAWN]
-        for kind, token in tokens(text):
+        text = visible(index.data(Qt.ItemDataRole.DisplayRole)[:_LONGEST_DRAWN])
+        for kind, token in tokens(text) if self.is_json else (("text", text),):
             if kind != "space":
                 painter.setPen(colors.get(kind, colors["string"]))
                 painter.drawText(x, base, token)
@@ -172,6 +195,7 @@ class PayloadJson(QTableView):
 
     def __init__(self, source: PayloadSource, themes: Themes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._at_end = False
         self.lines = PayloadLinesModel(source, self)
         self.setModel(self.lines)
         self._delegate = LinesDelegate(themes, self)
@@ -191,15 +215,51 @@ class PayloadJson(QTableView):
         self.setAccessibleName("Payload as JSON")
         self._widest = 0
         self.lines.modelReset.connect(self._narrow)
+        self.lines.rowsInserted.connect(self._grown)
         self.lines.dataChanged.connect(self._widen)
 
-    def show_payload(self, ref: Mapping[str, Any] | None) -> None:
-        """Shows the payload that a REF stands for."""
-        if ref is not None and self.lines.payload == ref["hash"]:
+    def show_payload(self, ref: Mapping[str, Any] | None, condition: str | None = None) -> None:
+        """Shows the payload that a REF stands for, of a list what is left under a condition."""
+        if ref is not None and self.lines.payload == ref["hash"] and self.lines.condition == condition:
             return
-        self.lines.show(ref)
+        self._at_end = False
+        self.lines.show(ref, condition)
+
+    def show_text(self, ref: Mapping[str, Any], path: Path) -> None:
+        """Shows the text that lies at a path, line by line as it is."""
+        self._delegate.is_json = False
+        self.lines.show(ref, None, path)
+
+    def show_lines(self, ref: Mapping[str, Any], path: Path) -> None:
+        """Shows what lies at a path as JSON."""
+        self._delegate.is_json = True
+        self.lines.show(ref, None, path)
+
+    def reveal_line(self, line: int) -> None:
+        """Goes to a line by its number, from 0."""
+        index = self.lines.index(line, 0)
+        self.setCurrentIndex(index)
+        self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def _grown(self) -> None:
+        if self._at_end:
+            self.setCurrentIndex(self.lines.index(self.lines.rowCount() - 1, 0))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self._at_end = False
+        super().wheelEvent(event)
+
+    def current_path(self) -> Path | None:
+        """Lines do not know where their values lie."""
+        return None
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Whoever went to the end stays there while the number of lines is still growing.
+        self._at_end = event.key() == Qt.Key.Key_End
+        if event.key() in (Qt.Key.Key_End, Qt.Key.Key_Home) and self.lines.rowCount():
+            row = self.lines.rowCount() - 1 if self._at_end else 0
+            self.setCurrentIndex(self.lines.index(row, 0))
+            return
         if event.key() == Qt.Key.Key_C and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             rows = sorted({index.row() for index in self.selectedIndexes()})
             if len(rows) < 2:

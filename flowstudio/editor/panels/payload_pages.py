@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from flowstudio.editor.panels.payload_source import Page, Path, PayloadSource, View
+from flowstudio.editor.panels.payload_source import Fault, Page, Path, PayloadSource, View
 
 PAGE: Final = 200
 _KEPT: Final = 60
+_BEYOND: Final = 1 << 40
+"""Whoever asks for entries that far on wants to know how many there are."""
 _MOST_ASKED: Final = 6
 """Pages asked for at one time: what was scrolled past quickly is not fetched at all."""
 
@@ -21,7 +23,10 @@ class Pages(QObject):
 
     arrived = Signal(int, int)
     """The rows from the first to the last of these are here now."""
-    failed = Signal(str)
+    counted = Signal(int, float)
+    """There are so many entries as far as is known, and which share of the payload was gone through; 1.0 at the end."""
+    failed = Signal(object)
+    """A Fault."""
 
     def __init__(self, source: PayloadSource, view: View, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -30,6 +35,7 @@ class Pages(QObject):
         self._payload: str | None = None
         self._path: Path = ()
         self._sort: Any = None
+        self._condition: str | None = None
         self._generation = 0
         self._kept: OrderedDict[int, Page] = OrderedDict()
         self._asked: set[int] = set()
@@ -37,17 +43,59 @@ class Pages(QObject):
         self._timer = QTimer(self, singleShot=True, interval=0)
         self._timer.timeout.connect(self._ask)
 
-    def begin(self, payload: str | None, path: Path = (), sort: Any = None) -> None:
-        """Forgets everything; from now on the entries are those at `path` of this payload, in this order."""
+    def begin(self, payload: str | None, path: Path = (), sort: Any = None, condition: str | None = None) -> None:
+        """Forgets everything; from now on the entries are those at `path` of this payload, in this order, or what is
+        left of them under this condition."""
         self._generation += 1
-        self._payload, self._path, self._sort = payload, path, sort
+        self._payload, self._path, self._sort, self._condition = payload, path, sort, condition
         self._kept.clear()
         self._asked.clear()
         self._wanted.clear()
 
     def first(self, on_page: Callable[[Page], None]) -> None:
-        """Fetches the first page and tells of it before anybody asks for a row: it says how many there are."""
-        self._fetch(0, on_page)
+        """Fetches the first page and tells of it before anybody asks for a row: it says how many there are.
+
+        Where that is not known yet, `counted` tells how the count grows.
+        """
+
+        def came(page: Page) -> None:
+            on_page(page)
+            if "share" in page:
+                self._count_on()
+
+        self._fetch(0, came)
+
+    def _count_on(self) -> None:
+        """Has the engine go through more of the payload; it stands still as soon as nobody asks."""
+        generation, payload = self._generation, self._payload
+        if payload is None:
+            return
+
+        def came(page: Page) -> None:
+            if generation != self._generation:
+                return
+            self._forget_short()
+            self.counted.emit(int(page["count"]), float(page.get("share", 1.0)))
+            if "share" in page and generation == self._generation:
+                self._count_on()
+
+        self._source.page(
+            payload,
+            self._path,
+            _BEYOND,
+            0,
+            came,
+            lambda fault: self.failed.emit(fault) if generation == self._generation else None,
+            view=self._view,
+            sort=self._sort,
+            condition=self._condition,
+            owner=self,
+        )
+
+    def _forget_short(self) -> None:
+        """Pages that came before all their entries were known are fetched again."""
+        for number in [number for number, page in self._kept.items() if "share" in page and len(page["items"]) < PAGE]:
+            del self._kept[number]
 
     def known(self, row: int) -> Any:
         """The entry of a row if it is here; nothing is fetched for it."""
@@ -91,11 +139,20 @@ class Pages(QObject):
                     on_page(page)
                 self.arrived.emit(number * PAGE, number * PAGE + len(page["items"]) - 1)
 
-        def failed(message: str) -> None:
+        def failed(fault: Fault) -> None:
             if generation == self._generation:
                 self._asked.discard(number)
-                self.failed.emit(message)
+                self.failed.emit(fault)
 
         self._source.page(
-            self._payload, self._path, number * PAGE, PAGE, came, failed, view=self._view, sort=self._sort, owner=self
+            self._payload,
+            self._path,
+            number * PAGE,
+            PAGE,
+            came,
+            failed,
+            view=self._view,
+            sort=self._sort,
+            condition=self._condition,
+            owner=self,
         )

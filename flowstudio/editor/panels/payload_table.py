@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 
 from flowstudio.editor.panels.payload_pages import Pages
 from flowstudio.editor.panels.payload_source import Page, Path, PayloadSource, View
-from flowstudio.editor.panels.payload_tree import COLORS, expression_of, value_text
+from flowstudio.editor.panels.payload_tree import COLORS, expression_of, shortened, value_text, visible
 from flowstudio.editor.picked import MIME, Picked, Side
 from flowstudio.editor.theme import Theme, Themes
 
@@ -51,8 +51,11 @@ class Role(IntEnum):
 class PayloadTableModel(QAbstractTableModel):
     """The items of one list; only rows that were looked at are here."""
 
-    failed = Signal(str)
+    failed = Signal(object)
+    """A Fault."""
     columns_known = Signal()
+    counted = Signal(int, float)
+    """There are so many rows as far as is known, and which share of the payload was gone through."""
 
     def __init__(self, source: PayloadSource, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +66,7 @@ class PayloadTableModel(QAbstractTableModel):
         self._count = 0
         self._generation = 0
         self._sort: dict[str, Any] | None = None
+        self._condition: str | None = None
         self.origin: tuple[str, Side] | None = None
         """Whose payload it is; without one its fields cannot be dragged into a form."""
         self.pages = self._rows = self._paged("table")
@@ -72,6 +76,7 @@ class PayloadTableModel(QAbstractTableModel):
         pages = Pages(self._source, view, self)
         pages.arrived.connect(self._arrived)
         pages.failed.connect(self.failed)
+        pages.counted.connect(self._counted)
         return pages
 
     @property
@@ -79,9 +84,23 @@ class PayloadTableModel(QAbstractTableModel):
         """The hash of the payload on show."""
         return self._ref["hash"] if self._ref is not None else None
 
-    def show(self, ref: Mapping[str, Any] | None) -> None:
-        """Shows the payload that a REF stands for, or nothing."""
-        self._ref, self._sort = ref, None
+    @property
+    def condition(self) -> str | None:
+        """What the rows on show have in common."""
+        return self._condition
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the rows are in another order than in the payload, or only some of them are left."""
+        return self._sort is not None or self._condition is not None
+
+    def column_of(self, key: str) -> int:
+        """The column of a field; 0 where there is none."""
+        return self._columns.index(key) if key in self._columns else 0
+
+    def show(self, ref: Mapping[str, Any] | None, condition: str | None = None) -> None:
+        """Shows the payload that a REF stands for, or nothing; of a list what is left under the condition."""
+        self._ref, self._sort, self._condition = ref, None, condition
         self._begin()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -103,7 +122,7 @@ class PayloadTableModel(QAbstractTableModel):
             if orientation == Qt.Orientation.Vertical:
                 return str(section)
             name = self._columns[section]
-            return "Field" if name is None else name or "Value"
+            return "Field" if name is None else visible(name) or "Value"
         if role == Qt.ItemDataRole.TextAlignmentRole and orientation == Qt.Orientation.Horizontal:
             side = Qt.AlignmentFlag.AlignRight if self.is_numeric(section) else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -124,7 +143,7 @@ class PayloadTableModel(QAbstractTableModel):
         if role == Role.TYPE:
             return cell["type"]
         if role == Qt.ItemDataRole.DisplayRole:
-            return _cell_text(cell)
+            return cell_text(cell)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if self.is_numeric(index.column()) else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
@@ -172,7 +191,7 @@ class PayloadTableModel(QAbstractTableModel):
                 self._know(page)
 
         payload = self._ref["hash"]
-        self.pages.begin(payload, (), self._sort)
+        self.pages.begin(payload, (), self._sort, self._condition if self.pages is self._rows else None)
         self.pages.first(came)
 
     def _know(self, page: Page) -> None:
@@ -181,6 +200,14 @@ class PayloadTableModel(QAbstractTableModel):
         self._count = int(page["count"])
         self.endResetModel()
         self.columns_known.emit()
+        self.counted.emit(self._count, float(page.get("share", 1.0)))
+
+    def _counted(self, count: int, share: float) -> None:
+        if count > self._count:
+            self.beginInsertRows(QModelIndex(), self._count, count - 1)
+            self._count = count
+            self.endInsertRows()
+        self.counted.emit(count, share)
 
     def _arrived(self, first: int, last: int) -> None:
         last = min(last, self._count - 1)
@@ -196,14 +223,15 @@ def _cell(row: Mapping[str, Any], column: str | None) -> Mapping[str, Any] | Non
     return cells.get(column or "")
 
 
-def _cell_text(cell: Mapping[str, Any]) -> str:
+def cell_text(cell: Mapping[str, Any]) -> str:
+    """An entry of a page as a cell of a table shows it."""
     kind, count = cell["type"], cell.get("count") or 0
     if kind == "object":
         return f"{{{count:,}}}"
     if kind == "array":
         return f"[{count:,}]"
     if kind in ("string", "key"):
-        return str(cell.get("value", cell.get("preview", ""))).replace("\n", " ")
+        return visible(shortened(str(cell.get("value", cell.get("preview", "")))).replace("\n", " "))
     return value_text(kind, cell.get("value"))
 
 
@@ -310,16 +338,54 @@ class PayloadTable(QTableView):
         self.table.columns_known.connect(self._fit)
         self.table.dataChanged.connect(self._fit_once)
         self._fitted = False
+        self._sought: tuple[int, int] | None = None
+        self.table.columns_known.connect(self._seek)
 
-    def show_payload(self, ref: Mapping[str, Any] | None) -> None:
-        """Shows the payload that a REF stands for."""
-        if ref is not None and self.table.payload == ref["hash"]:
+    def show_payload(self, ref: Mapping[str, Any] | None, condition: str | None = None) -> None:
+        """Shows the payload that a REF stands for, of a list what is left under a condition."""
+        if ref is not None and self.table.payload == ref["hash"] and self.table.condition == condition:
             return
         self.horizontalHeader().setSortIndicatorShown(False)
         self._fitted = False
-        self.table.show(ref)
+        self.table.show(ref, condition)
+
+    def reveal(self, path: Path) -> None:
+        """Goes to the cell in which a path begins; rows that were put in order are as they lie in the payload again."""
+        if not path or not self.table.rowCount():
+            return
+        if self.horizontalHeader().isSortIndicatorShown():
+            self.horizontalHeader().setSortIndicatorShown(False)
+            self.table.sort(-1)
+        row, column = path[0], 0
+        if not isinstance(row, int):
+            keys = (self.table.index(number, 0).data() for number in range(self.table.rowCount()))
+            row = next((number for number, key in enumerate(keys) if key == visible(str(path[0]))), 0)
+            column = 1
+        elif len(path) > 1 and isinstance(path[1], str):
+            column = self.table.column_of(path[1])
+        self._sought = (row, column)
+        self._seek()
+
+    def _seek(self) -> None:
+        """Stands at the cell that is sought once its row is there: an order that was taken away is under way."""
+        if self._sought is None or self._sought[0] >= self.table.rowCount():
+            return
+        index = self.table.index(*self._sought)
+        self._sought = None
+        self.setCurrentIndex(index)
+        self.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def current_path(self) -> Path | None:
+        """Where the current cell's value lies."""
+        index = self.currentIndex()
+        path: Path | None = index.data(Role.PATH) if index.isValid() else None
+        return path
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_End, Qt.Key.Key_Home) and self.table.rowCount():
+            row = self.table.rowCount() - 1 if event.key() == Qt.Key.Key_End else 0
+            self.setCurrentIndex(self.table.index(row, max(0, self.currentIndex().column())))
+            return
         index = self.currentIndex()
         path: Path | None = index.data(Role.PATH) if index.isValid() else None
         if path is not None:

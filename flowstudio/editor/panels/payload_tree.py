@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Final
@@ -31,7 +32,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from flowstudio.editor.panels.payload_source import Page, PayloadSource
+from flowstudio.editor.panels.payload_source import Fault, Page, PayloadSource
 from flowstudio.editor.picked import MIME, Picked, Side
 from flowstudio.editor.theme import Theme, Themes, set_look
 from flowstudio.errors import FileError
@@ -39,6 +40,8 @@ from flowstudio.flow.jsonvalue import decode
 
 FOLD: Final = 200
 """A list longer than this is shown in ranges of at most so many entries each."""
+
+_BEYOND: Final = 1 << 40
 
 LONGEST_SHOWN: Final = 200
 """Characters of a string that a cell shows; Enter shows the rest."""
@@ -112,24 +115,33 @@ class _Node:
 class PayloadTreeModel(QAbstractItemModel):
     """The entries of one payload. Nothing is asked for before a view wants to show it."""
 
-    failed = Signal(str)
-    """Entries could not be fetched; the sentence says why."""
+    failed = Signal(object)
+    """Entries could not be fetched; a Fault says why."""
+    counted = Signal(int, float)
+    """Under a condition: so many items are left as far as is known, and which share was gone through."""
 
     def __init__(self, source: PayloadSource, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._source = source
         self._payload: str | None = None
+        self._condition: str | None = None
         self._root = _Node(None, 0, "", "null", 0, None)
         self._is_scalar = False
         self._generation = 0
         self.origin: tuple[str, Side] | None = None
         """Whose payload it is; without one its fields cannot be dragged into a form."""
 
-    def show(self, ref: dict[str, Any] | None) -> None:
-        """Shows the payload that a REF stands for, or nothing."""
+    def show(self, ref: dict[str, Any] | None, condition: str | None = None) -> None:
+        """Shows the payload that a REF stands for, or nothing; of a list what is left under the condition."""
         self.beginResetModel()
         self._generation += 1
         self._payload = ref["hash"] if ref is not None else None
+        self._condition = condition if ref is not None and ref["type"] == "array" else None
+        if self._condition is not None:
+            self._root = _Node(None, 0, "", "array", 0, None)
+            self.endResetModel()
+            self._filter(self._condition)
+            return
         self._is_scalar = ref is not None and ref["type"] not in ("object", "array")
         if ref is None:
             self._root = _Node(None, 0, "", "null", 0, None)
@@ -143,10 +155,76 @@ class PayloadTreeModel(QAbstractItemModel):
         if ref is not None and self._root.children is None:
             self._fetch(QModelIndex())
 
+    def _filter(self, condition: str) -> None:
+        """Shows the first items that are left as they are found, and all of them in ranges once their number is known."""
+        generation, payload = self._generation, self._payload
+        assert payload is not None
+
+        def came(page: Page) -> None:
+            if generation != self._generation:
+                return
+            count, whole = int(page["count"]), "share" not in page
+            shown = self._root.count
+            if (whole and count > FOLD) or (shown < FOLD and len(page["items"]) > shown):
+                self.beginResetModel()
+                self._root = _Node(None, 0, "", "array", count if whole else min(count, FOLD), None)
+                self._prepare(self._root)
+                if self._root.children is None:
+                    self._root.children = self._told(self._root, page)
+                self.endResetModel()
+            self.counted.emit(count, float(page.get("share", 1.0)))
+            if not whole and generation == self._generation:
+                ask()
+
+        def failed(fault: Fault) -> None:
+            if generation == self._generation:
+                self.failed.emit(fault)
+
+        def ask() -> None:
+            # Once a page is full the question is how many there are in all.
+            offset = 0 if self._root.count < FOLD else _BEYOND
+            self._source.page(payload, (), offset, FOLD, came, failed, condition=condition, owner=self)
+
+        ask()
+
+    def find(self, path: tuple[PathKey, ...]) -> tuple[QModelIndex, int]:
+        """The line of a path as far as its lines are here, and how many keys of the path it stands for.
+
+        Ranges on the way count as nothing; what has to be fetched next is below the line.
+        """
+        node, known = self._root, 0
+        while known < len(path) and node.children is not None:
+            key = path[known]
+            children = node.children
+            if children and children[0].is_range and isinstance(key, int):
+                ranged = next((child for child in children if child.start <= key < child.start + child.count), None)
+                if ranged is None:
+                    break
+                node = ranged
+                continue
+            found = next((child for child in children if child.key == key), None)
+            if found is None:
+                break
+            node, known = found, known + 1
+        return (QModelIndex() if node.parent is None else self.createIndex(node.row, 0, node)), known
+
     @property
     def payload(self) -> str | None:
         """The hash of the payload on show."""
         return self._payload
+
+    @property
+    def condition(self) -> str | None:
+        """What the items of the list on show have in common."""
+        return self._condition
+
+    @property
+    def last_path(self) -> tuple[PathKey, ...] | None:
+        """Where the last item of a list lies that is shown in ranges; None where the last line is that of the view."""
+        children = self._root.children
+        if self._condition is not None or not children or not children[-1].is_range:
+            return None
+        return (self._root.count - 1,)
 
     def node_path(self, index: Index) -> tuple[PathKey, ...]:
         """Where a line's value lies in the payload."""
@@ -184,12 +262,16 @@ class PayloadTreeModel(QAbstractItemModel):
     def fetchMore(self, parent: Index) -> None:
         self._fetch(parent)
 
+    def is_fetching(self, index: Index) -> bool:
+        """Whether the entries of a line are on their way."""
+        return self._node(index).fetching
+
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
         node = self._node(index)
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._key_text(node) if index.column() == 0 else value_text(node.type, node.value)
+            return visible(self._key_text(node)) if index.column() == 0 else value_text(node.type, node.value)
         if role == Role.TYPE:
             return "range" if node.is_range else node.type
         if role == Role.COUNT:
@@ -199,7 +281,7 @@ class PayloadTreeModel(QAbstractItemModel):
         if role == Role.VALUE:
             return node.value
         if role == Qt.ItemDataRole.ToolTipRole and index.column() == 1 and node.type == "string":
-            return shortened(str(node.value), 2000)
+            return visible(shortened(str(node.value), 2000))
         if role == Qt.ItemDataRole.AccessibleTextRole:
             said = value_text(node.type, node.value) or f"{node.count} entries"
             return f"{self._key_text(node)}: {said}"
@@ -255,12 +337,16 @@ class PayloadTreeModel(QAbstractItemModel):
             if generation == self._generation:
                 self._came(node, page)
 
-        def failed(message: str) -> None:
+        def failed(fault: Fault) -> None:
             if generation == self._generation:
                 node.fetching = False
-                self.failed.emit(message)
+                self.failed.emit(fault)
 
-        self._source.page(self._payload, node.path(), max(node.start, 0), node.count, came, failed, owner=self)
+        path = node.path()
+        condition = None if path else self._condition
+        self._source.page(
+            self._payload, path, max(node.start, 0), node.count, came, failed, condition=condition, owner=self
+        )
 
     def _prepare_now(self, node: _Node) -> None:
         node.fetching = False
@@ -273,6 +359,9 @@ class PayloadTreeModel(QAbstractItemModel):
 
     def _came(self, node: _Node, page: Page) -> None:
         node.fetching = False
+        self._insert(node, self._told(node, page))
+
+    def _told(self, node: _Node, page: Page) -> list[_Node]:
         children = [
             _Node(node, row, item["key"], item["type"], item.get("count") or 0, item.get("value", item.get("preview")))
             for row, item in enumerate(page["items"])
@@ -280,7 +369,7 @@ class PayloadTreeModel(QAbstractItemModel):
         for child in children:
             if child.type in ("object", "array"):
                 self._prepare(child)
-        self._insert(node, children)
+        return children
 
     def _insert(self, node: _Node, children: list[_Node]) -> None:
         if not children:
@@ -297,8 +386,16 @@ def value_text(kind: str, value: Any) -> str:
     if kind in ("object", "array"):
         return ""
     if kind == "string":
-        return json.dumps(shortened(str(value)), ensure_ascii=False)
+        return visible(json.dumps(shortened(str(value)), ensure_ascii=False))
     return json.dumps(value, ensure_ascii=False)
+
+
+_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """A text with what cannot be seen in it, or would turn its order around, written as JSON escapes it."""
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def shortened(text: str, characters: int = LONGEST_SHOWN) -> str:
@@ -454,17 +551,66 @@ class PayloadTree(QTreeView):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
         header.resizeSection(0, 190)
         self._unfolding = 0
+        self._sought: tuple[PathKey, ...] | None = None
 
-    def show_payload(self, ref: dict[str, Any] | None) -> None:
-        """Shows the payload that a REF stands for."""
-        if ref is not None and self.tree.payload == ref["hash"]:
+    def show_payload(self, ref: dict[str, Any] | None, condition: str | None = None) -> None:
+        """Shows the payload that a REF stands for, of a list what is left under a condition."""
+        if ref is not None and self.tree.payload == ref["hash"] and self.tree.condition == condition:
             return
         self._unfolding = 60
+        self._sought = None
         if self._editor is not None:
             self._editor.close_unread()
-        self.tree.show(ref)
+        self.tree.show(ref, condition)
         for row in range(self.tree.rowCount()):
             self._maybe_unfold(self.tree.index(row, 0))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Unfolds the first range of a long list, as far as its first items: they are what is looked for."""
+        index = self.tree.index(0, 0)
+        while index.isValid() and index.data(Role.TYPE) == "range":
+            self.expand(index)
+            index = self.tree.index(0, 0, index)
+
+    def reveal(self, path: tuple[PathKey, ...]) -> None:
+        """Unfolds the way to a path and stands there; what is not here yet is fetched level by level."""
+        self._sought = path
+        self._seek()
+
+    def _seek(self) -> None:
+        path = self._sought
+        if path is None:
+            return
+        if not path:  # a payload that is no object or list is its one line
+            self._sought = None
+            self.setCurrentIndex(self.tree.index(0, 0))
+            return
+        found, known = self.tree.find(path)
+        if known < len(path) and self.tree.canFetchMore(found):
+            self.tree.fetchMore(found)
+            # A range that is cut into smaller ones is here at once, entries come later.
+            if self.tree.rowCount(found):
+                self._seek()
+            return
+        if known < len(path) and self.tree.is_fetching(found):
+            return
+        self._sought = None
+        if known:
+            above = found.parent()
+            while above.isValid():
+                self.expand(above)
+                above = above.parent()
+            self.setCurrentIndex(found)
+            self.scrollTo(found, QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def current_path(self) -> tuple[PathKey, ...] | None:
+        """Where the current line's value lies; None where it is a range, or there is none."""
+        index = self.currentIndex()
+        if not index.isValid() or index.data(Role.TYPE) == "range":
+            return None
+        path: tuple[PathKey, ...] = index.data(Role.PATH)
+        return path
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         index = self.currentIndex()
@@ -486,8 +632,16 @@ class PayloadTree(QTreeView):
             if event.key() == Qt.Key.Key_F2 and self.editable:
                 self.edit_current()
                 return
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and index.data(Role.TYPE) == "string":
-                self.value_asked.emit(path)
+        if event.key() == Qt.Key.Key_End and self.tree.last_path is not None:
+            self.reveal(self.tree.last_path)
+            return
+        if index.isValid() and index.data(Role.TYPE) != "range":
+            path = index.data(Role.PATH)
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                if index.data(Role.TYPE) in ("object", "array") and not event.modifiers() & control:
+                    self.setExpanded(index.siblingAtColumn(0), not self.isExpanded(index.siblingAtColumn(0)))
+                else:
+                    self.value_asked.emit(path)
                 return
         super().keyPressEvent(event)
 
@@ -522,6 +676,7 @@ class PayloadTree(QTreeView):
     def _arrived(self, parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):
             self._maybe_unfold(self.tree.index(row, 0, parent))
+        self._seek()
 
     def _maybe_unfold(self, index: QModelIndex) -> None:
         """Unfolds what is small, as long as few lines came so: a payload of a page shows itself whole."""

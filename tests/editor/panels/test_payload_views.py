@@ -297,7 +297,7 @@ def test_what_cannot_be_fetched_says_why(qtbot: QtBot, stored: StoredPayloads, s
     model = PayloadTreeModel(source)
     with qtbot.waitSignal(model.failed) as failed:
         model.show({"hash": "gone", "type": "object", "count": 1, "bytes": 2, "preview": {}})
-    assert "nothing at" in failed.args[0]
+    assert "nothing at" in failed.args[0].message
 
 
 class TestDragging:
