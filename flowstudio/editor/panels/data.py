@@ -132,7 +132,7 @@ class DataPanel(Pane):
         """Goes to the next or previous change."""
         if self._sides is not None:
             self._sides.show_output_view("changes")
-            self._sides.changes.step(by)
+            self._sides.step_change(by)
 
     def show_wire(self, source: str) -> None:
         """Shows what left a step: a number on a wire was clicked."""

@@ -219,12 +219,16 @@ class PayloadViews(QStackedWidget):
 
     def copy(self, what: str, path: Any) -> None:
         """Puts a `value`, `path` or `expression` on the clipboard; a value as it is, however long."""
-        ref = self._on_show
+        if self._on_show is not None:
+            self.copy_of(self._on_show, what, path)
+
+    def copy_of(self, ref: Ref, what: str, path: Any) -> None:
+        """The same of another payload."""
         if what == "expression":
             self._copied(expression_of(tuple(path)), "Copied as an expression")
         elif what == "path":
             self._copied(".".join(str(key) for key in path) or "$", "Copied the path")
-        elif ref is not None:
+        else:
             self._source.text(
                 ref["hash"],
                 tuple(path),
@@ -240,12 +244,14 @@ class PayloadViews(QStackedWidget):
         self.said.emit(words)
 
     def _open_value(self, path: Any) -> None:
-        ref = self._on_show
-        if ref is not None:
-            sheet = ValueSheet(self._source, ref, tuple(path), self._themes, self.window())
-            sheet.said.connect(self.said)
-            sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            sheet.open()
+        if self._on_show is not None:
+            self.open_of(self._on_show, path)
+
+    def open_of(self, ref: Ref, path: Any) -> None:
+        """Opens the value at a path of a payload in a sheet of its own."""
+        sheet = ValueSheet(self._source, ref, tuple(path), self._themes, self.window())
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.open()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         current = self._current()

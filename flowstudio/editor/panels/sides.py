@@ -9,16 +9,22 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from flowstudio.editor.panels.against import Against, Other
 from flowstudio.editor.panels.changes import SIGNS, ChangesView, compare, counts
+from flowstudio.editor.panels.changes_list import ChangesList
 from flowstudio.editor.panels.controls import IconButton, chip, set_chip, text_label
+from flowstudio.editor.panels.exchange import ExchangeStrip
 from flowstudio.editor.panels.failure import FailurePage, tell
-from flowstudio.editor.panels.payload_pane import PayloadPane, bytes_text
-from flowstudio.editor.panels.payload_source import WHOLE_BYTES, PayloadSource
+from flowstudio.editor.panels.payload_pane import PayloadPane
+from flowstudio.editor.panels.payload_source import PayloadSource
 from flowstudio.editor.panels.visit_log import VisitLog
 from flowstudio.editor.panels.visits import VisitPicker
 from flowstudio.editor.playback import Playback
 from flowstudio.editor.theme import Themes
 
+_BESIDE_EACH_OTHER: Final = 200_000
+"""Bytes up to which both payloads are shown beside each other, what is the same too; of larger ones the engine tells
+what differs."""
 _OUTPUT_VIEWS: Final = (("changes", "Changes"), ("error", "Error"), ("request", "Request"), ("response", "Response"))
 
 
@@ -41,6 +47,10 @@ class Sides(QWidget):
         self._visit: Mapping[str, Any] = {}
         self._wanted = "tree"
         self._compared: tuple[str, str] | None = None
+        self._tallied: Mapping[Any, int] = {}
+        self._other: Other | None = None
+        """What the visit on show is compared with; None: with what came in."""
+        self._try = -1
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         self.split = QSplitter(Qt.Orientation.Horizontal, self)
@@ -55,6 +65,12 @@ class Sides(QWidget):
         self.output = PayloadPane("Output", source, themes, self, more=_OUTPUT_VIEWS)
         self.changes = ChangesView(themes, self.output.pages)
         self.output.pages.addWidget(self.changes)
+        self.large = ChangesList(source, themes, self.output.pages)
+        self.output.pages.addWidget(self.large)
+        self.large.changes.counted.connect(self._count_large)
+        self.large.changes.failed.connect(lambda fault: self.output.show_nothing(fault.message))
+        self.large.copied.connect(self._copy_change)
+        self.large.value_asked.connect(self._open_change)
         self.failure = FailurePage(themes, self.output.pages)
         self.output.pages.addWidget(self.failure)
         self.tally = [chip("", tone, self) for _, tone in SIGNS.values()]
@@ -63,14 +79,20 @@ class Sides(QWidget):
             self.output.header.add_extra(label)
         self.previous = IconButton(themes, "caret-up-bold", "Previous change", key="Shift+F7", size=12)
         self.next = IconButton(themes, "caret-down-bold", "Next change", key="F7", size=12)
-        self.previous.clicked.connect(lambda: self.changes.step(-1))
-        self.next.clicked.connect(lambda: self.changes.step(1))
+        self.previous.clicked.connect(lambda: self.step_change(-1))
+        self.next.clicked.connect(lambda: self.step_change(1))
         for button in (self.previous, self.next):
             button.hide()
             self.output.header.right.addWidget(button)
+        self.against = Against(playback, themes, self)
+        self.against.chosen.connect(self._compare_with)
+        self.output.header.left.addWidget(self.against)
         self.log = VisitLog(playback, themes, self)
+        self.strip = ExchangeStrip(themes, self)
+        self.strip.stepped.connect(self._step_try)
         column = self.output.layout()
         if isinstance(column, QVBoxLayout):
+            column.insertWidget(2, self.strip)
             column.addWidget(self.log)
         self.mark = chip("", "warn", self)
         self.mark.hide()
@@ -101,6 +123,10 @@ class Sides(QWidget):
 
     def show_visit(self, title: str, visit: Mapping[str, Any]) -> None:
         """Shows one visit."""
+        if visit.get("step") != self._visit.get("step"):
+            self._other = None
+        if visit.get("visit") != self._visit.get("visit"):
+            self._try = -1
         self._visit = visit
         self._set_editable(False)
         self.since.setText("")
@@ -125,6 +151,7 @@ class Sides(QWidget):
     def show_unvisited(self, title: str, *, live: bool) -> None:
         """Says that no message came to the step."""
         self._visit = {}
+        self.strip.hide()
         self._set_editable(False)
         self._set_mark("")
         self._set_sent("")
@@ -202,15 +229,13 @@ class Sides(QWidget):
         title = {"error": "Error", "request": "Request", "response": "Response", "changes": "Changes"}
         self.output.header.title.setText(title.get(view, "Output"))
         self.since.setVisible(view == "changes" and bool(self.since.text()))
+        self.strip.hide()
         if view == "error":
             self._show_error(visit)
         elif view == "changes":
             self._show_changes(visit)
         elif view in ("request", "response"):
-            effect = visit["effects"][-1]
-            self.output.views.set_origin(None, "output")
-            self.output.views.show_view("tree")
-            self.output.show_payload(effect["request" if view == "request" else "answer"])
+            self._show_exchange(visit, view)
         elif visit.get("output") is not None:
             self.output.views.set_origin(visit.get("step"), "output")
             self.output.views.show_view(view)
@@ -220,6 +245,8 @@ class Sides(QWidget):
 
     def _choose(self, view: str) -> None:
         self._wanted = view
+        if view == "changes":
+            self._other = None if self._visit.get("waits") else self._other
         if self._visit:
             self.show_output_view(view)
         else:
@@ -235,8 +262,52 @@ class Sides(QWidget):
             "json": not failed,
             "changes": not failed,
             "request": effect.get("request") is not None,
-            "response": failed and effect.get("answer") is not None,
+            "response": effect.get("answer") is not None,
         }
+
+    def _show_exchange(self, visit: Mapping[str, Any], view: str) -> None:
+        """Shows a request or its response as it was sent, over it what was called and how long each phase took."""
+        effects = visit["effects"]
+        place = len(effects) - 1 if self._try < 0 else min(self._try, len(effects) - 1)
+        effect = effects[place]
+        self.output.views.set_origin(None, "output")
+        self.output.views.show_view("tree")
+        ref = effect["request" if view == "request" else "answer"]
+        if ref is None:
+            self.output.show_nothing("No response came to this try")
+        else:
+            self.output.show_payload(ref)
+        if "started_at" not in effect:  # a request that has not been sent
+            return
+        self.strip.show_effect(effect, place, len(effects))
+        request, answer = effect["request"], effect.get("answer")
+        if request is not None and request["type"] == "object" and "url" in (request["preview"] or {}):
+            self._source.text(request["hash"], ("url",), self.strip.show_address, lambda _: None, owner=self.strip)
+        if answer is not None and answer["type"] == "object":
+            self._source.whole(answer, ("timings",), self.strip.show_timings, lambda _: None)
+
+    def _step_try(self, by: int) -> None:
+        effects = self._visit.get("effects") or ()
+        here = len(effects) - 1 if self._try < 0 else self._try
+        self._try = max(0, min(here + by, len(effects) - 1))
+        self.show_output_view(self.output.segments.choice)
+
+    def step_change(self, by: int) -> bool:
+        """Goes to the next (1) or previous (-1) change; False when there is none that way."""
+        on_list = self.output.pages.currentWidget() is self.large
+        return self.large.step(by) if on_list else self.changes.step(by)
+
+    def _compare_with(self, other: Any) -> None:
+        self._other = other
+        self.show_output_view("changes")
+
+    def _sides(self, visit: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The two payloads that are compared."""
+        if self._other is None:
+            return visit.get("input"), visit.get("output")
+        # Two visits are compared by what they put out; where one put out nothing, by what came to them.
+        like = "output" if visit.get("output") is not None and self._other.payload("output") is not None else "input"
+        return self._other.payload(like), visit.get(like)
 
     def _show_error(self, visit: Mapping[str, Any]) -> None:
         told = tell(visit.get("error"))
@@ -248,25 +319,37 @@ class Sides(QWidget):
         set_chip(self.output.extent, told.status, "err")
 
     def _show_changes(self, visit: Mapping[str, Any]) -> None:
-        before, after = visit.get("input"), visit.get("output")
+        before, after = self._sides(visit)
         self.output.extent.hide()
+        if visit.get("visit") is not None:
+            self.against.show_choice(str(visit.get("step")), int(visit["visit"]), self._other)
+            self.against.show()
+            self.output.header.fit()
         if before is None or after is None:
             self.output.show_nothing("Nothing came before it" if visit.get("waits") else _no_output(visit))
-            return
-        if max(before["bytes"], after["bytes"]) > WHOLE_BYTES:
-            size = bytes_text(max(before["bytes"], after["bytes"]))
-            self.output.show_nothing(f"Changes are shown for payloads up to 1 MB. This one has {size}.")
             return
         pair = (before["hash"], after["hash"])
         if pair == self._compared:
             self._show_compared()
             return
         self.output.show_nothing("")
+        if max(before["bytes"], after["bytes"]) > _BESIDE_EACH_OTHER:
+            self._compared = pair
+            self._tallied = {}
+            if before["hash"] == after["hash"]:
+                self._tell_none()
+                return
+            self.large.changes.show(before["hash"], after["hash"])
+            self.output.pages.setCurrentWidget(self.large)
+            self._is_large = True
+            return
 
         def came_after(new: Any, old: Any) -> None:
             if self._visit is visit and self.output.segments.choice == "changes":
                 self._compared = pair
+                self._is_large = False
                 self.changes.show_changes(compare(old, new))
+                self._tallied = counts(self.changes.changes.root)
                 self._show_compared()
 
         def came_before(old: Any) -> None:
@@ -274,23 +357,53 @@ class Sides(QWidget):
 
         self._source.whole(before, (), came_before, self.output.show_nothing)
 
-    def _show_compared(self) -> None:
+    _is_large = False
+
+    def _count_large(self, found: Any, share: float) -> None:
+        self._tallied = found
+        if self.output.segments.choice != "changes" or not self._is_large:
+            return
+        self._show_compared(share)
+
+    def _show_compared(self, share: float = 1.0) -> None:
         self.output.extent.hide()
-        self.output.pages.setCurrentWidget(self.changes)
-        found = counts(self.changes.changes.root)
+        self.output.pages.setCurrentWidget(self.large if self._is_large else self.changes)
+        found = self._tallied
         for label, (op, (_, tone)) in zip(self.tally, SIGNS.items(), strict=True):
-            set_chip(label, f"{found[op]:,} {op}", tone)
-            label.setVisible(found[op] > 0)
-        some = any(found[op] for op in SIGNS)
+            set_chip(label, f"{found.get(op, 0):,} {op}", tone)
+            label.setVisible(found.get(op, 0) > 0)
+        some = any(found.get(op) for op in SIGNS)
         self.previous.setVisible(some)
         self.next.setVisible(some)
+        if share < 1.0:
+            set_chip(self.output.extent, f"{share:.0%}", "run")
+            self.output.extent.setToolTip("So much of both was compared by now")
+            self.output.extent.show()
         self.output.header.fit()
-        if not some:
-            waits = self._visit.get("waits")
-            self.output.show_nothing("Nothing has changed" if waits else "Nothing changed: the output is the input")
+        if not some and share >= 1.0:
+            self._tell_none()
+
+    def _tell_none(self) -> None:
+        if self._other is not None:
+            words = "Nothing differs"
+        elif self._visit.get("waits"):
+            words = "Nothing has changed"
+        else:
+            words = "Nothing changed: the output is the input"
+        self.output.show_nothing(words)
+
+    def _copy_change(self, what: str, path: Any) -> None:
+        _, after = self._sides(self._visit)
+        if after is not None:
+            self.output.views.copy_of(after, what, path)
+
+    def _open_change(self, path: Any) -> None:
+        _, after = self._sides(self._visit)
+        if after is not None:
+            self.output.views.open_of(after, path)
 
     def _hide_tally(self) -> None:
-        for widget in (*self.tally, self.previous, self.next):
+        for widget in (*self.tally, self.previous, self.next, self.against):
             widget.hide()
         self.output.header.fit()
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QGuiApplication, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -64,8 +64,6 @@ class Picture(QLabel):
 
 class ValueSheet(QDialog):
     """Read-only, with Copy; lines are fetched as they are scrolled to."""
-
-    said = Signal(str)
 
     def __init__(
         self, source: PayloadSource, ref: Mapping[str, Any], path: Path, themes: Themes, parent: QWidget | None = None

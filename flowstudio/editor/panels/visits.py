@@ -7,6 +7,7 @@ from typing import Any, Final
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListView, QVBoxLayout, QWidget
 
+from flowstudio.editor.panels.against import glimpse_of
 from flowstudio.editor.panels.controls import IconButton, TextButton
 from flowstudio.editor.panels.timeline import duration_text
 from flowstudio.editor.playback import Playback
@@ -18,7 +19,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class VisitsModel(QAbstractListModel):
-    """The visits of one step, failed ones first, filtered by address or reason."""
+    """The visits of one step, failed ones first, filtered by address, reason or value."""
 
     def __init__(self, playback: Playback, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +31,7 @@ class VisitsModel(QAbstractListModel):
         wanted = text.strip().casefold()
         self.beginResetModel()
         visits = list(enumerate(self._playback.visits_of(step)))
-        found = [(nth, place) for nth, place in visits if not wanted or wanted in self._told(nth, place).casefold()]
+        found = [(nth, place) for nth, place in visits if not wanted or self._holds(wanted, nth, place)]
         self._places = sorted(found, key=lambda each: self._playback.visits[each[1]]["status"] != "failed")
         self.endResetModel()
 
@@ -45,6 +46,10 @@ class VisitsModel(QAbstractListModel):
         if index.isValid() and role == Qt.ItemDataRole.DisplayRole:
             return self._told(*self._places[index.row()])
         return None
+
+    def _holds(self, wanted: str, nth: int, place: int) -> bool:
+        told = f"{self._told(nth, place)} {glimpse_of(self._playback.visits[place])}"
+        return wanted in told.casefold()
 
     def _told(self, nth: int, place: int) -> str:
         visit = self._playback.visits[place]
@@ -107,7 +112,7 @@ class VisitPicker(QWidget):
         column.setSpacing(6)
         field = QLineEdit(popup)
         field.setProperty("search", True)
-        field.setPlaceholderText("Find by address, state or reason")
+        field.setPlaceholderText("Find by address, state, reason or value")
         model = VisitsModel(self._playback, popup)
         model.show(self._step)
         rows = QListView(popup)
