@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,6 +56,8 @@ class BoundPlan:
     def __init__(self, plan: Plan, values: Values, registry: Registry, outside: Outside | None = None) -> None:
         self.plan = plan
         self.registry = registry
+        self._values = values
+        self._outside = outside
         self.folder = values.folder or Path()
         self.memory: Memory = values.memory if values.memory is not None else ProcessMemory()
         self.remembering = asyncio.Lock()
@@ -78,6 +80,14 @@ class BoundPlan:
             if value is not None and any(_is_secret(flow, name) for flow in (plan.flows or (plan.flow,)))
         }
         self.redactor = Redactor((*sorted(secret), *self.connections.secrets()), plan.flow.redact)
+
+    def rebound(self, plan: Plan) -> BoundPlan:
+        """The plan of a changed flow under the same values, as far as it still has the variables and connections."""
+        values = self._values
+        variables = {name: value for name, value in values.variables.items() if name in plan.flow.variables}
+        logins = {slot: login for slot, login in values.logins.items() if slot in plan.flow.connections}
+        changed = replace(values, variables=variables, logins=logins, memory=self.memory)
+        return BoundPlan(plan, changed, self.registry, self._outside)
 
     @property
     def variables(self) -> Mapping[str, Json]:

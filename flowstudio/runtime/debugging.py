@@ -17,6 +17,7 @@ from flowstudio.engine.runner import Runner
 from flowstudio.errors import InvalidInputError, Problem, ProtocolError
 from flowstudio.plan.provenance import Side, provenance
 from flowstudio.plan.state import RunState, Token
+from flowstudio.plan.transplant import transplant
 from flowstudio.runtime import protocol
 from flowstudio.runtime.broadcast import Broadcast
 from flowstudio.runtime.history import begin_record
@@ -171,19 +172,27 @@ class DebuggedRun:
         changed: bool,
         bound: BoundPlan | None = None,
     ) -> DebuggedRun:
-        """A run that begins before a visit (default: the moment on show), with another payload if it is `changed`."""
+        """A run that begins before a visit (default: the moment on show), with another payload if it is `changed`.
+
+        With `bound` it goes on with a changed flow; InvalidInputError says why its steps do not fit the moment.
+        """
         debugger = self.debugger
         standing = debugger.standing
         at = visit if visit is not None else standing.visit if standing is not None else None
         if at is None:
             raise InvalidInputError(Problem("a fork begins before a visit", remedy="name one, or go back to one"))
-        try:
-            state = debugger.fork_at(at)
-        except LookupError as error:
-            raise ProtocolError(str(error), code=protocol.NOT_FOUND) from None
         moment = debugger.course.before(at)
-        assert moment is not None
-        token = state.tokens[debugger.course.started(moment).token]
+        if moment is not None:
+            state = debugger.fork_at(at)
+            number = debugger.course.started(moment).token
+        elif standing is not None and standing.live and standing.visit == at and standing.token:
+            # The visit before which it stands now has not been made.
+            state, number = debugger.fork_at(), standing.token
+        else:
+            raise ProtocolError(f"there is no visit {at} in this run", code=protocol.NOT_FOUND)
+        if bound is not None:
+            state = transplant(state, self.bound.plan, bound.plan)
+        token = state.tokens[number]
         if changed:
             payload = value if path is None else _put(token.message.payload, path, value)
             state = _with(state, token, payload)
@@ -202,6 +211,7 @@ class DebuggedRun:
         )
         if debugger.course.failed(at):
             # Whoever goes on from before a failure means to try again, and is asked before it is sent.
+            assert moment is not None
             fork.debugger.recording.retry(debugger.course.started(moment).address)
         return fork
 

@@ -149,8 +149,9 @@ class Goto(Params, frozen=True):
 class Edit(Params, frozen=True):
     """Changes what waits now, or begins a fork at an earlier moment; the answer names the run that goes on.
 
-    `payload` replaces the payload, `value` what lies at `path` in it, `flow` the flow; `answer` stands in for an
-    effect. `visit` alone is a fork from before that visit, unchanged.
+    `payload` replaces the payload, `value` what lies at `path` in it; `answer` stands in for an effect. `visit` alone is
+    a fork from before that visit, unchanged. With `flow` a fork goes on with a changed flow, at the live head too: refused
+    with problems where a waiting message's step or an open scope is not in it any more.
     """
 
     payload: msgspec.Raw = msgspec.Raw(b"")

@@ -64,10 +64,15 @@ class Session:
         self._live: DebuggedRun | None = None
         self._stage = contextlib.AsyncExitStack()
         """What the current run has opened; it stays open for its forks."""
-        self._bound: BoundPlan | None = None
+        self._bounds: list[BoundPlan] = []
+        """In these forks can begin: that of the current run, and those of changed flows that it went on with."""
+        self._called: Called = nowhere
+        """Finds the flows that the current run's flow calls."""
         self._current: str | None = None
         self._running: asyncio.Task[None] | None = None
         self._listening: Listening | None = None
+        self._listened: Called = nowhere
+        """Finds the flows that the flow which listens calls."""
         self._turns = asyncio.Lock()
         self._queued = 0
         """How many firings wait for their turn."""
@@ -205,9 +210,10 @@ class Session:
         launching = launched(
             plan, self._registry, variables=params.vars, logins=params.secrets, folder=_folder_of(path)
         )
-        self._bound = await self._stage.enter_async_context(launching)
+        bound = await self._stage.enter_async_context(launching)
+        self._bounds, self._called = [bound], _called_by(path)
         run = DebuggedRun(
-            self._bound,
+            bound,
             trigger,
             Message(payload, params.meta),
             self.payloads,
@@ -247,7 +253,7 @@ class Session:
         """Closes what the run before had opened; it can be looked at, but no fork can begin in it any longer."""
         await self._stage.aclose()
         self._stage = contextlib.AsyncExitStack()
-        self._bound = None
+        self._bounds = []
 
     def _breakpoints_of(self, told: Sequence[protocol.Breakpoint]) -> list[Breakpoint]:
         return [breakpoint_of(each, number) for number, each in enumerate(told)]
@@ -283,12 +289,10 @@ class Session:
         value = parse(bytes(params.value or params.payload)) if changed else None
         standing = run.debugger.standing
         here = params.visit is None and standing is not None and standing.live and self._live is run
-        if params.flow is not None:
-            return await self._edit_flow(run, params.flow, params.visit)
-        if here and changed:
+        if here and changed and params.flow is None:
             run.edit(params.path, value)
             return {"run": run.id}
-        if run.bound is not self._bound:
+        if run.bound not in self._bounds:
             raise InvalidInputError(
                 Problem(
                     f"no fork can begin in run {run.id} any longer",
@@ -296,15 +300,18 @@ class Session:
                     remedy="run the flow again",
                 )
             )
-        fork = run.fork(params.visit, params.path, value, changed=changed)
+        bound = None if params.flow is None else self._rebound(run.bound, params.flow)
+        fork = run.fork(params.visit, params.path, value, changed=changed, bound=bound)
         await self._end_live()
         return self._begin(fork)
 
-    async def _edit_flow(self, run: DebuggedRun, document: Mapping[str, Json], visit: int | None) -> Json:
-        """Goes on with a changed flow, from before a visit on."""
-        raise ProtocolError(
-            "a run goes on with the flow with which it began; run the changed flow again", code=protocol.INVALID_PARAMS
-        )
+    def _rebound(self, bound: BoundPlan, document: Mapping[str, Json]) -> BoundPlan:
+        """What a fork uses that goes on with a changed flow: open as long as what the run before has opened."""
+        plan = compile_flow(flow_from_document(document), self._registry, self._called)
+        changed = bound.rebound(plan)
+        self._stage.push_async_callback(changed.close)
+        self._bounds.append(changed)
+        return changed
 
     async def _end_live(self) -> None:
         """Ends the run that stands still, because a fork of it goes on."""
@@ -333,7 +340,7 @@ class Session:
             folder=_folder_of(path),
         )
         found = await listening.start()
-        self._listening = listening
+        self._listening, self._listened = listening, _called_by(path)
         self._breakpoints, self._muted = self._breakpoints_of(params.breakpoints), params.muted
         self._pins = {step: pin_of(step, pin) for step, pin in params.pins.items()}
         return found
@@ -357,9 +364,9 @@ class Session:
             self._queued -= 1
 
     async def _begin_fired(self, bound: BoundPlan, trigger: str, message: Message) -> Runner:
-        if self._bound is not bound:
+        if bound not in self._bounds:
             await self._clear()
-            self._bound = bound
+            self._bounds, self._called = [bound], self._listened
         run = DebuggedRun(
             bound,
             trigger,
@@ -385,7 +392,7 @@ class Session:
         if self._listening is not None:
             listening, self._listening = self._listening, None
             await listening.stop()
-            if self._bound is listening.bound:
+            if listening.bound in self._bounds:
                 # A run of it may be under way, and forks can begin in it until another run takes its place.
                 self._stage.push_async_callback(listening.close)
             else:

@@ -362,6 +362,7 @@ class World:
     plan: Plan
     bound: BoundPlan
     expected: list[Any]
+    called: dict[str, Flow]
 
 
 def drawn(block: Any) -> World:
@@ -372,7 +373,7 @@ def drawn(block: Any) -> World:
     block.draw(drawing, [("start", "out")])
     plan = compile_flow(drawing.flow(), registry, among(drawing.called))
     ends = sorted(block.reckon([((), "x")]), key=lambda message: message[0])
-    return World(plan, BoundPlan(plan, Values(), registry), [payload for _, payload in ends])
+    return World(plan, BoundPlan(plan, Values(), registry), [payload for _, payload in ends], drawing.called)
 
 
 def run(bound: BoundPlan, seed: int, **more: Any) -> Result:

@@ -53,6 +53,86 @@ def test_a_run_stands_still_steps_and_ends(session: Client, server: CountingServ
     assert server.got == [{"name": "Ada"}]
 
 
+def changed(document: dict[str, Any], step: str, **config: Any) -> dict[str, Any]:
+    """The flow with other settings of a step."""
+    steps = {
+        **document["steps"],
+        step: {**document["steps"][step], "config": {**document["steps"][step]["config"], **config}},
+    }
+    return {**document, "steps": steps}
+
+
+@pytest.mark.slow
+def test_a_fork_goes_on_with_a_changed_flow_and_sends_only_what_is_another_request(
+    session: Client, server: CountingServer
+) -> None:
+    document = sync(server.url)
+    first = begin(session, document)
+    assert session.until("finished")["status"] == "succeeded"
+    # Only what comes after the request is another: the answer that was recorded carries on.
+    later = changed(document, "last", expression='{"again": number}')
+    fork = session.call("edit", visit=2, flow=later)["run"]
+    assert place(session.until("paused")) == "2 shape"
+    session.call("continue")
+    finished = session.until("finished")
+    assert (finished["run"], finished["status"], len(server.got)) == (fork, "succeeded", 1)
+    assert finished["outputs"][0]["payload"]["preview"] == {"again": 1}
+    # The request itself is another: it is sent when somebody says so, and not before.
+    other = changed(document, "shape", expression='{"name": $uppercase(name)}')
+    again = session.call("edit", run=first, visit=2, flow=other)["run"]
+    session.until("paused")
+    session.call("continue")
+    asked = session.until("paused")
+    assert (asked["run"], asked["reason"], asked["step"], asked["recorded"]) == (again, "effect", "push", True)
+    assert len(server.got) == 1
+    session.call("continue")
+    assert session.until("finished")["status"] == "succeeded"
+    assert server.got == [{"name": "Ada"}, {"name": "ADA"}]
+
+
+@pytest.mark.slow
+def test_where_it_stands_it_goes_on_with_a_changed_flow(session: Client, server: CountingServer) -> None:
+    document = sync(server.url)
+    run = begin(session, document, {"step": "push"})
+    session.until("paused")
+    longer = changed(document, "last", expression='{"told": number}')
+    longer["steps"]["end"] = {"component": "map@1", "config": {"expression": "told + 10"}}
+    longer["wires"] = [*longer["wires"], "last -> end"]
+    fork = session.call("edit", flow=longer)["run"]
+    assert fork != run
+    told = session.until("paused")
+    while told["run"] != fork:
+        told = session.until("paused")
+    assert place(told) == "3 push"
+    session.call("breakpoints", set=[])
+    session.call("continue")
+    asked = session.until("paused")
+    assert asked["reason"] == "effect"
+    session.call("continue")
+    finished = session.until("finished")
+    assert (finished["run"], finished["outputs"][0]["payload"]["preview"]) == (fork, 11)
+    assert len(server.got) == 1
+
+
+@pytest.mark.slow
+def test_a_changed_flow_that_does_not_fit_the_moment_is_refused_with_the_reason(
+    session: Client, server: CountingServer
+) -> None:
+    document = sync(server.url)
+    run = begin(session, document, {"step": "push"})
+    session.until("paused")
+    without = {**document, "steps": {key: step for key, step in document["steps"].items() if key != "push"}}
+    without["wires"] = ["manual -> shape", "shape -> last"]
+    error = session.ask("edit", flow=without)["error"]
+    (problem,) = error["data"]["problems"]
+    assert (problem["step"], problem["what"]) == ("push", "push is not in the flow any more")
+    assert "a message waits there" in problem["why"]
+    broken = changed(document, "last", expression="((")
+    assert session.ask("edit", flow=broken)["error"]["code"] == protocol.FLOW_HAS_PROBLEMS
+    session.call("continue", run=run)
+    assert session.until("finished")["status"] == "succeeded"
+
+
 @pytest.mark.slow
 def test_back_and_on_again_sends_nothing_twice(session: Client, server: CountingServer) -> None:
     begin(session, sync(server.url), {"step": "last"})
