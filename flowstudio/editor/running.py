@@ -97,8 +97,8 @@ class Running(QObject):
         self._forking = False
         self._held: list[tuple[str, Any]] = []
         """News of a run that ends because a fork of it goes on."""
-        self._go_on_in: str | None = None
-        """The fork that shall not stand at its beginning."""
+        self._go_on_in: tuple[str, str, Mapping[str, Any]] | None = None
+        """The fork that shall not stand at its beginning: its run, and the movement with which it goes on."""
         workspace.breakpoints_changed.connect(self._send_breakpoints)
         engine.notified.connect(self._notified)
         engine.crashed.connect(self._crashed)
@@ -325,7 +325,7 @@ class Running(QObject):
             return
         if visit is None and paused is not None and paused.get("when") != "before":
             at = next((int(each["visit"]) for each in self._playback.course.visits if int(each["visit"]) > at), at)
-        self._edit({"visit": at}, at, go_on=True)
+        self._edit({"visit": at}, at, then=("continue", {}))
 
     def retry(self, step: str) -> None:
         """Goes on from before the last visit of a step in a fork: what was made before is kept."""
@@ -369,7 +369,14 @@ class Running(QObject):
         """What stands in for steps in the next run."""
         return {step: pin for step, pin in self._workspace.pins.items() if self.may_pin(step)}
 
-    def _edit(self, params: Mapping[str, Any], at: int, *, edited: bool = False, go_on: bool = False) -> None:
+    def _edit(
+        self,
+        params: Mapping[str, Any],
+        at: int,
+        *,
+        edited: bool = False,
+        then: tuple[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         playback, flow = self._playback, self._document.flow
         asked = {"run": playback.run, **params}
         new_flow = flow if playback.flow is not None and _differs(flow, playback.flow) and "visit" in params else None
@@ -386,7 +393,7 @@ class Running(QObject):
                 return
             playback.fork(run, at, flow=new_flow, edited=edited)
             self._held.clear()
-            self._go_on_in = run if go_on else None
+            self._go_on_in = None if then is None else (run, *then)
             self._send_breakpoints()
 
         def not_edited(error: EngineError) -> None:
@@ -399,9 +406,14 @@ class Running(QObject):
         self._engine.request("edit", asked, went_on, not_edited, owner=self)
 
     def _move(self, method: str, **params: Any) -> None:
-        """Asks for a movement that leaves where the run stands."""
-        if self._playback.paused is None:
+        """Asks for a movement that leaves where the run stands; where the flow was changed meanwhile, with that one."""
+        paused, flow = self._playback.paused, self._playback.flow
+        if paused is None:
             self.refused.emit("The run does not stand still. Pause it first, or set a breakpoint.")
+            return
+        may_change = paused.get("live", True) and paused.get("when") == "before" and paused.get("reason") != "effect"
+        if may_change and flow is not None and _differs(self._document.flow, flow):
+            self._edit({"visit": paused["visit"]}, int(paused["visit"]), then=(method, params))
             return
         self._playback.moving()
         self._ask(method, **params)
@@ -596,9 +608,10 @@ class Running(QObject):
                 self._held.append((method, params))
                 return
             self._playback.notify(method, params)
-            if method == "paused" and self._go_on_in == params["run"]:
+            if method == "paused" and self._go_on_in is not None and self._go_on_in[0] == params["run"]:
+                _, movement, told = self._go_on_in
                 self._go_on_in = None
-                self._move("continue")
+                self._move(movement, **told)
 
     def _hear(self, method: str, params: Mapping[str, Any]) -> None:
         """News of the triggers that listen."""

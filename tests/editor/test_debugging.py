@@ -23,7 +23,7 @@ from flowstudio.editor.panels.changes import ChangesView
 from flowstudio.editor.panels.payload_tree import PayloadTree, Role, ValueEditor
 from flowstudio.editor.panels.samples import SampleSheet
 from flowstudio.editor.workspace import Sample
-from flowstudio.flow.edits import AddWire, SetConfig, SetStep
+from flowstudio.flow.edits import AddWire, RemoveStep, SetConfig, SetStep
 from flowstudio.flow.model import Flow, Wire
 from tests.builders import flow
 from tests.counting import CountingServer
@@ -619,11 +619,47 @@ def test_what_cannot_go_on_is_said(person: Person, server: CountingServer) -> No
     desk = person.desk
     person.press(KEY.Key_Up, ALT)
     person.stands("note", live=False)
-    assert desk.document.apply(SetConfig("note", ("fields", "noted"), "false"))
+    assert desk.document.apply(RemoveStep("note"))
     person.qtbot.mouseClick(person.window.panes.moment.fork, Qt.MouseButton.LeftButton)
-    person.until(lambda: "the changed flow" in person.status)
+    person.until(lambda: "Note it is not in the flow any more. A message waits there" in person.status)
     assert desk.playback.is_looking
     assert [record.label for record in desk.playback.runs] == ["1"]
+
+
+@pytest.mark.slow
+def test_where_it_stands_the_flow_is_changed_and_the_run_goes_on_with_it(person: Person, server: CountingServer) -> None:
+    standing(person)
+    desk = person.desk
+    assert desk.document.apply(SetConfig("note", ("fields", "noted"), '"otherwise"'))
+    person.press(KEY.Key_F10)
+    person.asks("vat")
+    assert server.got == []
+    person.press(KEY.Key_F10)
+    person.stands("note")
+    assert [record.label for record in desk.playback.runs] == ["1", "1.1"]
+    assert desk.playback.flow is desk.document.flow
+    assert desk.document.apply(SetConfig("note", ("fields", "noted"), '"once more"'))
+    person.press(KEY.Key_F5)
+    person.ended()
+    assert len(server.got) == 1
+    assert [record.label for record in desk.playback.runs] == ["1", "1.1", "1.2"]
+    assert desk.playback.visits[-1]["output"]["preview"]["noted"] == "once more"
+
+
+@pytest.mark.slow
+def test_from_an_earlier_moment_a_changed_flow_sends_only_what_is_another_request(
+    person: Person, server: CountingServer
+) -> None:
+    finished(person)
+    desk = person.desk
+    assert desk.document.apply(SetConfig("note", ("fields", "noted"), '"later"'))
+    desk.running.goto(2)
+    person.stands("shape", live=False)
+    person.qtbot.mouseClick(person.window.panes.moment.fork, Qt.MouseButton.LeftButton)
+    person.ended()
+    assert len(server.got) == 1
+    assert "already sent" in person.caption("vat")
+    assert desk.playback.visits[-1]["output"]["preview"]["noted"] == "later"
 
 
 def test_a_breakpoint_that_is_no_expression_is_refused_in_words(person: Person) -> None:
