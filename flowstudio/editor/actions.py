@@ -85,6 +85,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("outline", "Outline", "View", ("Ctrl+Shift+O",), "list-numbers", "the steps in run order", checkable=True),
     Command("project", "Flows of the folder", "View", ("Ctrl+Shift+E",), "folder-open", checkable=True),
     Command("connections", "Connections", "View", (), "key", "the logins of the flows at hand"),
+    Command("focus", "Focus view", "View", (), "arrows-out", "the selected step alone: Enter, or a double click"),
     Command("frame_all", "Frame all", "View", (), "frame-corners"),
     Command("problems", "Problems", "View", ("Ctrl+Shift+M",), "warning"),
     Command("log", "Log", "View", (), "list-bullets"),

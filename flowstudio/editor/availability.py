@@ -57,6 +57,7 @@ def possible(desk: Desk | None) -> Mapping[str, bool]:
         "to_now": looking,
         "fork": looking,
         "retry": chosen and visited and (not live or stands),
+        "focus": chosen,
         "breakpoint": chosen,
         "condition": chosen,
         "edit_pin": desk is not None and desk.workspace.current_step in desk.workspace.pins,

@@ -35,6 +35,7 @@ from flowstudio.sdk.registry import Registry
 if TYPE_CHECKING:
     from flowstudio.editor.forms.preview import Previewed
     from flowstudio.editor.panels.fixes import Fix
+    from flowstudio.editor.panels.focus import FocusView
     from flowstudio.editor.panels.outline import Outline
     from flowstudio.editor.previewing import Previewing
 
@@ -65,6 +66,8 @@ class Desk(QObject):
     """Another program wrote the flow's file, and it differs from what was opened or saved here."""
     uses_asked = Signal()
     """What uses the selected step shall be listed."""
+    focus_asked = Signal(str)
+    """This step shall be shown over the whole window."""
     help_asked = Signal()
     """The page of the selected step's component shall be shown."""
     said = Signal(str, str)
@@ -83,6 +86,7 @@ class Desk(QObject):
         self.trying = Trying(self.document, self.workspace, shared.registry, shared.trials, self)
         self._previewing: Previewing | None = None
         self._outline: Outline | None = None
+        self._focus: FocusView | None = None
         self.problems: Sequence[Problem] = ()
         self.is_example = False
         self.is_outdated = False
@@ -99,13 +103,11 @@ class Desk(QObject):
         document, workspace, playback = self.document, self.workspace, self.playback
         workspace.attach(document.path)
         self.canvas = CanvasView(document, workspace, playback, shared.registry, shared.themes)
-        self.inspector = Inspector(
-            document, workspace, playback, shared.registry, shared.themes, self.preview, self.trying.try_login
-        )
+        self.inspector = self.make_inspector()
         self.data = DataPanel(document, workspace, playback, shared.engine, shared.themes)
         self.canvas.problem.connect(self._refused)
         self.canvas.said.connect(self._mention)
-        self.canvas.open_requested.connect(self._open_step)
+        self.canvas.open_requested.connect(self.focus_asked)
         self.canvas.add_requested.connect(self._add_step)
         self.canvas.menu_requested.connect(self._open_menu)
         self.canvas.port_value_requested.connect(self._show_wire)
@@ -237,6 +239,8 @@ class Desk(QObject):
         self.problems = problems
         self.data.show_problems(problems)
         self.inspector.show_problems(problems)
+        if self._focus is not None:
+            self._focus.inspector.show_problems(problems)
         if self._outline is not None:
             self._outline.show_problems(problems)
         self.problems_changed.emit()
@@ -451,9 +455,52 @@ class Desk(QObject):
                 self.workspace.select([str(step)])
                 self.canvas.reveal(str(step))
 
-    def _open_step(self, step: str) -> None:
+    def _open_settings(self, step: str) -> None:
         self.workspace.select([step])
         self.inspector.focus_first()
+
+    def make_inspector(self, parent: QWidget | None = None) -> Inspector:
+        """An inspector of this flow."""
+        shared = self._shared
+        made = Inspector(
+            self.document,
+            self.workspace,
+            self.playback,
+            shared.registry,
+            shared.themes,
+            self.preview,
+            self.trying.try_login,
+            parent,
+        )
+        made.show_problems(self.problems)
+        return made
+
+    def open_focus(self, over: QWidget, step: str | None = None) -> FocusView | None:
+        """Shows a step, by default the selected one, over the whole window; None where none is selected."""
+        from flowstudio.editor.panels.focus import FocusView  # loaded when it is asked for
+
+        if step is not None:
+            self.workspace.select([step])
+        if self.workspace.current_step is None or self._focus is not None:
+            return self._focus
+        shared = self._shared
+        view = FocusView(
+            self.document,
+            self.workspace,
+            self.playback,
+            shared.registry,
+            shared.themes,
+            self.data,
+            self.make_inspector,
+            over,
+        )
+        view.run_asked.connect(self.run_to_here)
+        view.closed.connect(self._focus_closed)
+        self._focus = view
+        return view
+
+    def _focus_closed(self) -> None:
+        self._focus = None
 
     def _show_wire(self, wire: Any) -> None:
         self.data.show_wire(wire.source)
@@ -472,7 +519,7 @@ class Desk(QObject):
         added = self.canvas.add_component(name, request=request)
         (back or self.canvas).setFocus()
         if settings and added is not None:
-            self._open_step(added)
+            self._open_settings(added)
 
     def _add_note(self) -> None:
         self.workspace.select()
@@ -514,7 +561,7 @@ class Desk(QObject):
             chosen = canvas.selected
             several = len(chosen.steps) > 1
             disabled = self.document.flow.steps[step].disabled
-            offer("Settings", "Enter", lambda: self._open_step(step), enabled=not several)
+            offer("Focus view", "Enter", lambda: self.focus_asked.emit(step), enabled=not several)
             offer("Rename", "F2", canvas.rename, enabled=not several)
             offer("Change id", "Shift+F2", canvas.change_id, enabled=not several)
             offer("Note", "N", canvas.edit_note, enabled=not several)

@@ -147,6 +147,7 @@ class EditorWindow(QMainWindow):
             "compare_saved": self.outside.compare_with_saved,
             "compare_commit": self.outside.compare_with_commit,
             "help": self.open_help,
+            "focus": lambda: self._with(lambda desk: desk.open_focus(self.centralWidget())),
             "export": self.export,
             "close_tab": self._close_front,
             "welcome": self.show_welcome,
@@ -305,6 +306,7 @@ class EditorWindow(QMainWindow):
         desk.changed_outside.connect(self.outside.show_notice)
         desk.uses_asked.connect(self.searching.where_used)
         desk.help_asked.connect(self.open_help)
+        desk.focus_asked.connect(lambda step: desk.open_focus(self.centralWidget(), step))
         desk.document.path_changed.connect(self.outside.watch)
         desk.document.saved.connect(self.outside.watch)
         desk.face_changed.connect(self._faces_changed)

@@ -103,8 +103,25 @@ class DataPanel(Pane):
         super().resizeEvent(event)
         if not self._sized and self.width() > LEFT:
             self._sized = True
-            left = min(LEFT, max(396, int(self.width() * 0.26)))
-            self.split.setSizes([left, self.width() - left - 1])
+            self.split.setSizes(self._kept_sizes())
+
+    def lend(self) -> QWidget:
+        """Gives input and output away, to be shown elsewhere until `take_back`."""
+        return self.right
+
+    def take_back(self) -> None:
+        """Shows input and output here again."""
+        sizes = self._kept_sizes()
+        self.split.insertWidget(1, self.right)
+        self.right.show()
+        self.split.setStretchFactor(1, 1)
+        self.split.setSizes(sizes)
+        if self._sides is not None:
+            self._sides.split.setSizes([500, 740])
+
+    def _kept_sizes(self) -> list[int]:
+        left = min(LEFT, max(396, int(self.width() * 0.26)))
+        return [left, max(1, self.width() - left - 1)]
 
     def show_left(self, view: str) -> None:
         """Shows the timeline, the log, what was sent or the problems."""
