@@ -153,7 +153,7 @@ class FindBar(QWidget):
         for widget in (self.modes, self.field, self.told, self.previous, self.next, self.list, self.close_):
             row.addWidget(widget, 1 if widget is self.field else 0)
         column.addLayout(row)
-        self.fault = text_label("", "hint", "err", self)
+        self.fault = text_label("", "", "err", self)
         self.fault.setWordWrap(True)
         self.fault.setContentsMargins(12, 0, 12, 6)
         self.fault.hide()
@@ -206,7 +206,7 @@ class FindBar(QWidget):
 
     def show_count(self, count: int, share: float) -> None:
         """Tells how many items are left under the filter."""
-        if self.mode == "filter" and self._condition is not None and not self.isHidden():
+        if self.mode == "filter" and self._condition is not None and not self.isHidden() and self.fault.isHidden():
             words = f"{count:,} left"
             self.told.setText(words if share >= 1.0 else f"{words} · {share:.0%}")
 

@@ -179,6 +179,10 @@ class PayloadSource(QObject):
         """Asks for something that is not remembered (a search, say)."""
         self._requests.request(method, params, on_result, lambda error: on_error(fault_of(error)), owner=owner or self)
 
+    def forget(self) -> None:
+        """Forgets the pages that were fetched."""
+        self._pages.clear()
+
     def _came(self, key: tuple[object, ...], page: Page) -> None:
         if "share" not in page:
             self._pages[key] = page

@@ -17,9 +17,10 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
-from PySide6.QtGui import QFocusEvent, QFont, QFontMetrics, QKeyEvent, QPainter
+from PySide6.QtGui import QFocusEvent, QFont, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -552,6 +553,10 @@ class PayloadTree(QTreeView):
         header.resizeSection(0, 190)
         self._unfolding = 0
         self._sought: tuple[PathKey, ...] | None = None
+        # What unfolds around a line that was gone to moves it: it is brought back into sight, until somebody scrolls.
+        self._revealed = False
+        self._stay = QTimer(self, singleShot=True, interval=0)
+        self._stay.timeout.connect(self._bring)
 
     def show_payload(self, ref: dict[str, Any] | None, condition: str | None = None) -> None:
         """Shows the payload that a REF stands for, of a list what is left under a condition."""
@@ -566,16 +571,30 @@ class PayloadTree(QTreeView):
             self._maybe_unfold(self.tree.index(row, 0))
         self._begin()
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._revealed = False
+        super().mousePressEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self._revealed = False
+        super().wheelEvent(event)
+
+    def _bring(self) -> None:
+        self.scrollTo(self.currentIndex(), QAbstractItemView.ScrollHint.PositionAtCenter)
+
     def _begin(self) -> None:
         """Unfolds the first range of a long list, as far as its first items: they are what is looked for."""
         index = self.tree.index(0, 0)
         while index.isValid() and index.data(Role.TYPE) == "range":
             self.expand(index)
+            if self.tree.canFetchMore(index):
+                self.tree.fetchMore(index)
             index = self.tree.index(0, 0, index)
 
     def reveal(self, path: tuple[PathKey, ...]) -> None:
         """Unfolds the way to a path and stands there; what is not here yet is fetched level by level."""
         self._sought = path
+        self._revealed = True
         self._seek()
 
     def _seek(self) -> None:
@@ -602,7 +621,7 @@ class PayloadTree(QTreeView):
                 self.expand(above)
                 above = above.parent()
             self.setCurrentIndex(found)
-            self.scrollTo(found, QAbstractItemView.ScrollHint.PositionAtCenter)
+            self._stay.start()
 
     def current_path(self) -> tuple[PathKey, ...] | None:
         """Where the current line's value lies; None where it is a range, or there is none."""
@@ -613,6 +632,7 @@ class PayloadTree(QTreeView):
         return path
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        self._revealed = False
         index = self.currentIndex()
         control, shift, alt = (
             Qt.KeyboardModifier.ControlModifier,
@@ -676,6 +696,8 @@ class PayloadTree(QTreeView):
     def _arrived(self, parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):
             self._maybe_unfold(self.tree.index(row, 0, parent))
+        if self._revealed:
+            self._stay.start()
         self._seek()
 
     def _maybe_unfold(self, index: QModelIndex) -> None:

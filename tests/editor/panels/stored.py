@@ -62,7 +62,7 @@ class StoredPayloads(QObject):
             return {} if value is MISSING else {"ref": self.store.put(value).to_json()}
         if method == "value":
             pieces = self.store.pieces(given["hash"], given["path"])
-            text, last = pieces.piece(given["offset"])
+            text, last = pieces.piece(given.get("offset", 0))
             return {"text": text, "json": pieces.is_json, "last": last, "size": pieces.size}
         if method == "search":
             found = self.store.found(given["hash"], given["text"])
