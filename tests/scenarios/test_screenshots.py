@@ -11,8 +11,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QRect
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QPointF, QRect, Qt
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -121,6 +121,63 @@ def test_a_run_that_failed_and_the_welcome_page(
         qtbot.wait(300)
         image = taken(editor, folder, f"failed-{theme}", size)
         assert colours(image, part(editor, desk.data)) > 20
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.slow
+def test_one_step_alone_the_commands_and_a_component_over_a_wire(
+    qtbot: QtBot, qapp: QApplication, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, theme: str
+) -> None:
+    monkeypatch.setenv("FLOWSTUDIO_DATA", str(tmp_path / "data"))
+    size = SIZES[0]
+    with opened(qtbot, qapp, size) as editor:
+        editor.themes.set("dark" if theme == "dark" else "light")
+        editor.themes.set_reduced_motion(True)
+        window = editor.window
+        desk = window.desks.open_example(SYNC)
+        assert run_to_end(qtbot, desk) == "succeeded"
+        view = desk.open_focus(window.centralWidget(), "shape")
+        assert view is not None
+        sides = desk.data.sides
+        assert sides is not None
+        qtbot.waitUntil(lambda: sides.output.views.ref is not None)
+        form = view.inspector.step_form
+        form.refresh_previews()
+        qtbot.waitUntil(lambda: "Ines" in _preview_of(form), timeout=30_000)
+        qtbot.wait(300)
+        image = taken(editor, folder, f"focus-{theme}", size)
+        assert colours(image, part(editor, view.sheet)) > 20
+        view.close_view()
+        window.searching.open("")
+        palette = window.searching.palette
+        assert palette is not None
+        qtbot.keyClicks(palette.field, "run")
+        qtbot.wait(200)
+        image = taken(editor, folder, f"commands-{theme}", size)
+        assert colours(image, part(editor, palette.sheet)) > 20
+        palette.close_palette()
+        desk.workspace.select([])
+        _hold_over_wire(editor, "Filter", 3)
+        qtbot.wait(300)
+        image = taken(editor, folder, f"drop-{theme}", size)
+        assert colours(image, part(editor, desk.canvas)) > 20
+
+
+def _hold_over_wire(editor: Editor, title: str, number: int) -> None:
+    """Drags a component from the palette over the middle of a wire, and does not let it go."""
+    desk = editor.window.desk
+    assert desk is not None
+    model = editor.window.panes.palette_pane.model
+    row = next(row for row in range(model.rowCount()) if model.index(row).data() == title)
+    data = model.mimeData([model.index(row)])
+    wire = desk.document.flow.wires[number]
+    cards, to_view = desk.canvas.projection.steps, desk.canvas.viewer.to_view
+    ends = (cards[wire.source].port_point("out", wire.source_port), cards[wire.target].port_point("in", "in"))
+    middle = QPointF(sum(x for x, _ in ends) / 2, sum(y for _, y in ends) / 2)
+    place, viewport = QPointF(to_view(middle)), desk.canvas.viewer.viewport()
+    copy, left, none = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(viewport, QDragEnterEvent(place.toPoint(), copy, data, left, none))
+    QApplication.sendEvent(viewport, QDragMoveEvent(place.toPoint(), copy, data, left, none))
 
 
 def _preview_of(form: QWidget) -> str:
