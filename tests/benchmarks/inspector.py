@@ -220,7 +220,7 @@ class Stage:
         before = time.perf_counter()
         begin()
         self.until(there)
-        self.editor.window.repaint()
+        self._app.processEvents()  # what has changed is painted
         return (time.perf_counter() - before) * 1000
 
     def run(self, subject: tuple[Flow, Iterator[str]]) -> None:
@@ -491,8 +491,8 @@ def _open_files(pid: int) -> Iterator[str]:
             continue
 
 
-def measure(app: QApplication, folder: Path, megabytes: int) -> Iterator[Figure]:
-    """All figures."""
+def of_payloads(app: QApplication, folder: Path, megabytes: int) -> Iterator[Figure]:
+    """Looking at large payloads, one after another in one window."""
     rows = megabytes * 1_000_000 // _ROW_BYTES
     stage = Stage(app, folder)
     stage.settle()
@@ -513,16 +513,27 @@ def measure(app: QApplication, folder: Path, megabytes: int) -> Iterator[Figure]
     gc.collect()
     yield Figure("window: grown by", "MB", (max(0.0, Memory.of(os.getpid()).now - window),))
     stage.close()
+
+
+def of_visits(app: QApplication, folder: Path, megabytes: int) -> Iterator[Figure]:
+    """A run of very many visits."""
     stage = Stage(app, folder)
     stage.run(visits_subject(VISITS))
     yield from long_run(stage)
     yield from _engine(stage, f"engine after a run of {VISITS:,} visits")
     stage.close()
+
+
+def of_steps(app: QApplication, folder: Path, megabytes: int) -> Iterator[Figure]:
+    """A run of many steps that hold a large payload."""
     stage = Stage(app, folder)
-    stage.run(steps_subject(STEPS, rows // 2))
+    stage.run(steps_subject(STEPS, megabytes * 500_000 // _ROW_BYTES))
     yield from _engine(stage, f"engine after a run of {STEPS} steps with {megabytes // 2} MB")
     yield from heavy_run(stage)
     stage.close()
+
+
+SUBJECTS: Final = {"payloads": of_payloads, "visits": of_visits, "steps": of_steps}
 
 
 def _engine(stage: Stage, what: str) -> Iterator[Figure]:
@@ -549,6 +560,7 @@ def main(argv: list[str]) -> int:
     """Prints the figures, then which floors were met."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks inspector", description=__doc__)
     parser.add_argument("--megabytes", type=int, default=100)
+    parser.add_argument("--only", nargs="+", choices=list(SUBJECTS), default=list(SUBJECTS))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
@@ -558,7 +570,7 @@ def main(argv: list[str]) -> int:
             "XDG_CACHE_HOME": f"{folder}/cache",
         }
         app = application()
-        figures = list(measure(app, Path(folder), options.megabytes))
+        figures = [figure for name in options.only for figure in SUBJECTS[name](app, Path(folder), options.megabytes)]
     report("inspector", figures, as_json=options.json)
     if not options.json:
         for line in floors(figures):

@@ -151,6 +151,19 @@ class DataPanel(Pane):
             self._sides.show_output_view("changes")
             self._sides.step_change(by)
 
+    def find_in(self, mode: str) -> None:
+        """Opens the line to `find` in a payload or to `filter` it: in the input where the keyboard is there."""
+        if self._sides is not None:
+            on_input = self._sides.input.isAncestorOf(self.focusWidget() or self)
+            (self._sides.input if on_input else self._sides.output).open_find(mode)
+
+    def compare(self) -> None:
+        """Opens the list of what the visit on show can be compared with."""
+        if self._sides is not None and "changes" in self._sides.output.segments.shown:
+            self._sides.show_output_view("changes")
+            if self._sides.against.isVisible():
+                self._sides.against.open()
+
     def show_wire(self, source: str) -> None:
         """Shows what left a step: a number on a wire was clicked."""
         if self._sides is not None:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from flowstudio.editor.panels.payload_source import Fault, Page, Path, PayloadSource, View
 
 PAGE: Final = 200
-_KEPT: Final = 60
+_KEPT: Final = 24
 _BEYOND: Final = 1 << 40
 """Whoever asks for entries that far on wants to know how many there are."""
 _MOST_ASKED: Final = 6

@@ -17,7 +17,7 @@ View = Literal["tree", "table", "text"]
 Page = Mapping[str, Any]
 Path = tuple[str | int, ...]
 
-KEPT_PAGES: Final = 400
+KEPT_PAGES: Final = 60
 WHOLE_BYTES: Final = 1_000_000
 """The largest payload that may be asked for in one piece: no larger one travels in a message."""
 PATIENCE_MS: Final = 120
