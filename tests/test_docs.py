@@ -102,6 +102,7 @@ def test_transcripts_print_what_they_say(tmp_path: Path) -> None:
         assert matches(printed, asked.printed), f"README.md:{asked.line} prints now:\n{printed}"
 
 
+@pytest.mark.slow
 def test_the_first_component_is_short_and_works_as_an_installed_package(tmp_path: Path) -> None:
     example = fenced("python").text
     assert len([line for line in example.splitlines() if line.strip()]) <= 15
@@ -168,6 +169,7 @@ def test_every_environment_variable_is_in_the_readme() -> None:
     assert set(listed("environment variable")) == used
 
 
+@pytest.mark.slow
 def test_every_module_says_what_it_owns() -> None:
     silent = [
         str(file.relative_to(ROOT))

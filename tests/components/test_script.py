@@ -315,6 +315,7 @@ def test_a_hostile_pattern_ends() -> None:
         assert error.type in ("Timeout", "Script")  # noqa: PT017 - either end is an end
 
 
+@pytest.mark.slow
 def test_printing_without_end_ends() -> None:
     error = failure("while True:\n    print('x' * 1000)")
     assert "write more than 10,000,000 characters" in error.message
@@ -448,6 +449,7 @@ asyncio.run(main())
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are looked for as POSIX does")
 @pytest.mark.parametrize("end", ["return", "kill"])
+@pytest.mark.slow
 def test_the_process_leaves_no_worker_behind(end: str) -> None:
     # A worker inherits the output's pipe: reading to its end waits until the worker is gone too.
     done = subprocess.run(

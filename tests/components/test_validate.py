@@ -109,6 +109,7 @@ def test_patterns_cannot_be_made_slow() -> None:
     assert not fits({"pattern": "^(a+)+$"}, "a" * 50_000 + "b")
 
 
+@pytest.mark.slow
 def test_a_payload_that_nests_too_deep_is_refused_before_it_is_looked_at() -> None:
     deep: Json = []
     for _ in range(100_000):

@@ -224,6 +224,7 @@ def test_what_is_not_well_formed_is_refused_with_its_place(document: str, line: 
     assert f"line {line}, column" in error.message
 
 
+@pytest.mark.slow
 def test_elements_that_nest_too_deep_are_refused() -> None:
     assert refusal(lambda: parse("<a>" * 100_000 + "</a>" * 100_000)).type == "TooDeep"
     fits = "<a>" * 256 + "</a>" * 256

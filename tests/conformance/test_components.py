@@ -164,6 +164,7 @@ def test_an_unknown_field_is_named_with_the_nearest(spec: Spec) -> None:
 
 @every_component
 @given(data=st.data())
+@pytest.mark.slow
 def test_right_configs_fit_the_schema_and_compile(spec: Spec, data: st.DataObject) -> None:
     config = data.draw(configs(spec))
     assert list(faults(config, spec.json_schema())) == []
@@ -276,6 +277,7 @@ def test_the_reference_pages_say_what_the_components_say() -> None:
     assert there == pages(REGISTRY), "stale: run python -m tests.conformance"
 
 
+@pytest.mark.slow
 def test_the_palette_loads_nothing_heavy() -> None:
     code = (
         "import sys; from flowstudio.sdk.registry import Registry; r = Registry.from_entry_points(); r.specs();"

@@ -184,6 +184,7 @@ def test_the_first_paint_is_told_once(qtbot: QtBot, qapp: QApplication, tmp_path
 
 
 @pytest.mark.parametrize("kept", [b"", b"[]", b"{", b'{"theme": 7, "tabs": "x", "columns": [1], "text_scale": "big"}'])
+@pytest.mark.slow
 def test_broken_preferences_count_as_empty(
     qtbot: QtBot, qapp: QApplication, data: Path, kept: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -304,6 +304,7 @@ def finished(person: Person) -> Person:
     return person
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_not_sent_again_in_a_fork_with_the_same_request(
     person: Person, server: CountingServer
 ) -> None:
@@ -627,7 +628,9 @@ def test_what_cannot_go_on_is_said(person: Person, server: CountingServer) -> No
 
 
 @pytest.mark.slow
-def test_where_it_stands_the_flow_is_changed_and_the_run_goes_on_with_it(person: Person, server: CountingServer) -> None:
+def test_where_it_stands_the_flow_is_changed_and_the_run_goes_on_with_it(
+    person: Person, server: CountingServer
+) -> None:
     standing(person)
     desk = person.desk
     assert desk.document.apply(SetConfig("note", ("fields", "noted"), '"otherwise"'))

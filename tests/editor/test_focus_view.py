@@ -54,6 +54,7 @@ def test_enter_opens_it_and_escape_closes_it(qtbot: QtBot, editor: Editor, desk:
     assert desk.data.right.isVisible()
 
 
+@pytest.mark.slow
 def test_a_double_click_opens_it_and_a_click_beside_closes_it(qtbot: QtBot, editor: Editor, desk: Desk) -> None:
     item = desk.canvas.projection.steps["second"]
     place = desk.canvas.viewer.to_view(item.card_rect().center()).toPoint()
@@ -67,6 +68,7 @@ def test_a_double_click_opens_it_and_a_click_beside_closes_it(qtbot: QtBot, edit
     qtbot.waitUntil(lambda: view_of(editor) is None)
 
 
+@pytest.mark.slow
 def test_alt_and_the_arrows_go_along_the_wires(qtbot: QtBot, editor: Editor, desk: Desk) -> None:
     view = by_enter(qtbot, editor, desk, "first")
     qtbot.keyClick(QApplication.focusWidget() or view, Qt.Key.Key_Right, ALT)

@@ -190,6 +190,7 @@ def test_what_came_of_listening_is_told_in_words() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_flow_without_triggers_says_what_to_add(editor: Editor, tmp_path: Path) -> None:
     desk = editor.window.desks.open_file(written(tmp_path, Flow("m", "M", steps={"start": Step("manual@1")})))
     assert desk is not None

@@ -47,6 +47,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", str(folder), *named, *arguments], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_file_that_another_program_wrote_is_offered_and_reload_can_be_undone(
     qtbot: QtBot, editor: Editor, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_the_other_version_can_be_compared_before_it_is_taken(qtbot: QtBot, edit
     sheet.close()
 
 
+@pytest.mark.slow
 def test_a_file_that_was_broken_outside_is_explained(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     desk = opened(editor, tmp_path)
     assert desk.document.path is not None
@@ -162,6 +164,7 @@ def test_compare_with_the_last_commit(qtbot: QtBot, editor: Editor, tmp_path: Pa
     sheet.close()
 
 
+@pytest.mark.slow
 def test_files_dropped_on_the_window_are_opened(editor: Editor, tmp_path: Path) -> None:
     path = written(tmp_path, flow("start -> map"))
     (tmp_path / "notes.txt").write_text("no flow")
@@ -176,6 +179,7 @@ def test_files_dropped_on_the_window_are_opened(editor: Editor, tmp_path: Path) 
     assert [desk.document.path for desk in editor.window.desks.all] == [path]
 
 
+@pytest.mark.slow
 def test_f1_opens_the_page_of_the_selected_step(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["qualify"])
@@ -185,6 +189,7 @@ def test_f1_opens_the_page_of_the_selected_step(qtbot: QtBot, editor: Editor) ->
     sheet.close()
 
 
+@pytest.mark.slow
 def test_a_question_mark_shows_the_keys_but_is_typed_in_a_field(qtbot: QtBot, editor: Editor) -> None:
     editor.window.activateWindow()
     qtbot.waitUntil(editor.window.isActiveWindow)

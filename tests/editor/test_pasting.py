@@ -37,6 +37,7 @@ def pasted(qtbot: QtBot, desk: Desk, text: str, at: QPoint) -> None:
     qtbot.keyClick(desk.canvas.viewer, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
 
 
+@pytest.mark.slow
 def test_a_curl_command_becomes_a_step_where_the_pointer_is(qtbot: QtBot, editor: Editor, desk: Desk) -> None:
     pasted(qtbot, desk, COMMAND, QPoint(300, 200))
     ((key, step),) = desk.document.flow.steps.items()

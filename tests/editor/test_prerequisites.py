@@ -108,6 +108,7 @@ def test_the_test_suite_answers_with_that_sentence(tmp_path: Path, module: str, 
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")
+@pytest.mark.slow
 def test_the_command_says_so_in_place_of_a_traceback() -> None:
     environ = {name: value for name, value in os.environ.items() if name != "QT_QPA_PLATFORM"}
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):

@@ -44,6 +44,7 @@ def status(editor: Editor) -> str:
     return editor.window.status.message.text
 
 
+@pytest.mark.slow
 def test_the_example_runs_and_every_pane_shows_it(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     assert editor.window.panes.toolbar.place.toolTip().startswith("This flow has no file")
@@ -342,6 +343,7 @@ def test_closing_with_save_writes_the_file(qtbot: QtBot, editor: Editor, tmp_pat
     assert json.loads(path.read_bytes())["name"] == "Kept"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_flow_is_explained(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     from PySide6.QtWidgets import QDialog
 
@@ -371,6 +373,7 @@ def test_an_untouched_empty_flow_gives_way_to_a_file(editor: Editor, tmp_path: P
     assert len(editor.window.desks) == 1
 
 
+@pytest.mark.slow
 def test_undo_and_redo_are_named_and_keep_to_their_flow(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     first = drawn(editor, tmp_path, name="first")
     first.document.apply(AddStep("more", "map@1"))

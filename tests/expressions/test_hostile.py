@@ -138,6 +138,7 @@ FINE = [
 ]
 
 
+@pytest.mark.slow
 def test_what_ends_is_not_stopped() -> None:
     told = dict(zip(FINE, outcomes(FINE), strict=True))
     assert {source: outcome for source, outcome in told.items() if outcome != "value"} == {}

@@ -502,6 +502,7 @@ _DIFFERENT = ("null", "-(", "-$", "*", ".[", "[]", "^(", "$reduce")
 
 
 @given(expressions, without_null)
+@pytest.mark.slow
 def test_the_two_engines_agree(source: str, payload: Any) -> None:
     assume(_error_of(lambda: compile_expression(source)) is None)
     assume(not any(part in source for part in _DIFFERENT))

@@ -75,5 +75,6 @@ def test_a_case_of_the_reference(case: dict[str, Any]) -> None:
         assert _same(value, case["result"], bool(case.get("unordered"))), value
 
 
+@pytest.mark.slow
 def test_the_names_of_the_known_failures_are_those_of_cases() -> None:
     assert set(KNOWN_TO_FAIL) <= {case.id for case in _cases()}

@@ -86,6 +86,7 @@ def test_several_outputs_of_a_call_are_counted(store: PayloadStore) -> None:
     assert sorted(store.get(call["output"]["hash"])) == ["xa", "xb"]
 
 
+@pytest.mark.slow
 def test_a_long_run_is_counted_beyond_the_limit(store: PayloadStore) -> None:
     main = flow("s=start -> each=each -> k=keep -> m=mark", each={"items": "[1..3000]"}, k={"condition": "$ % 2 = 0"})
     told = Told(store, main, None, visits=100)

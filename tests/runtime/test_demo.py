@@ -142,6 +142,7 @@ async def test_bodies_that_are_no_json() -> None:
         ]
 
 
+@pytest.mark.slow
 async def test_many_at_once_get_an_id_each() -> None:
     async with DemoTarget() as demo, HttpClient() as client:
         url = demo.url_for("demo://crm") + "/customers"

@@ -68,6 +68,7 @@ def test_it_may_run_and_brings_its_layout_and_a_sample(path: Path) -> None:
     assert all(is_demo(variable.default) for variable in flow.variables.values() if variable.type == "url")
 
 
+@pytest.mark.slow
 async def test_customer_sync_pushes_good_customers_alone() -> None:
     path = example("customer-sync")
     async with DemoTarget() as demo:
@@ -80,6 +81,7 @@ async def test_customer_sync_pushes_good_customers_alone() -> None:
         assert sent(demo) == [("POST", "/crm/customers")]
 
 
+@pytest.mark.slow
 async def test_nightly_stock_orders_what_runs_low() -> None:
     async with DemoTarget() as demo:
         told = await ran(example("nightly-stock"), demo)
@@ -91,6 +93,7 @@ async def test_nightly_stock_orders_what_runs_low() -> None:
         assert [answer["status"] for answer in output["payload"]] == ["created"] * 3
 
 
+@pytest.mark.slow
 async def test_nightly_stock_keeps_a_larger_reserve_when_told() -> None:
     async with DemoTarget() as demo:
         told = await ran(example("nightly-stock"), demo, "--set", "reserve=25")
@@ -98,6 +101,7 @@ async def test_nightly_stock_keeps_a_larger_reserve_when_told() -> None:
         assert len(demo.records("supplier/orders")) == 5
 
 
+@pytest.mark.slow
 async def test_orders_to_xml_sends_the_paid_orders_as_one_document() -> None:
     async with DemoTarget() as demo:
         told = await ran(example("orders-to-xml"), demo)
@@ -113,6 +117,7 @@ async def test_orders_to_xml_sends_the_paid_orders_as_one_document() -> None:
         assert [line.get("sku") for line in root[0].iter("Line")] == ["PEN-BLUE", "INK-50"]
 
 
+@pytest.mark.slow
 async def test_orders_to_xml_takes_a_single_order_as_a_list() -> None:
     path = example("orders-to-xml")
     async with DemoTarget() as demo:

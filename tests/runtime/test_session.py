@@ -33,6 +33,7 @@ def crm(client: Client, run: dict[str, Any]) -> list[dict[str, Any]]:
         client.notifications.append(client.read())
 
 
+@pytest.mark.slow
 def test_the_example_runs_and_every_step_tells_what_went_in_and_out(session: Client) -> None:
     run = session.call("run", flow=str(EXAMPLE), payload=SAMPLE)
     told = crm(session, run)
@@ -52,6 +53,7 @@ def test_the_example_runs_and_every_step_tells_what_went_in_and_out(session: Cli
     assert [out["step"] for out in finished["outputs"]] == ["log"]
 
 
+@pytest.mark.slow
 def test_payloads_are_read_in_pages(session: Client) -> None:
     run = session.call("run", flow=str(EXAMPLE), payload=SAMPLE)
     visits = [m["params"] for m in crm(session, run) if m["method"] == "visit" and m["params"]["status"] != "running"]
@@ -76,6 +78,7 @@ def test_a_trace_tells_the_run_again(session: Client) -> None:
     assert trace["events"][-1]["event"] == "RunFinished"
 
 
+@pytest.mark.slow
 def test_a_flow_with_problems_is_not_run(session: Client) -> None:
     document = json.loads(EXAMPLE.read_text())
     document["steps"]["qualify"]["config"]["condition"] = "active and"

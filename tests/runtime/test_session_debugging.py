@@ -159,6 +159,7 @@ def test_the_payload_that_waits_can_be_changed_at_a_path(session: Client, server
     assert server.got == [{"name": "Grace"}]
 
 
+@pytest.mark.slow
 def test_a_fork_answers_the_same_request_from_the_recording(session: Client, server: CountingServer) -> None:
     run = begin(session, sync(server.url))
     session.until("finished")

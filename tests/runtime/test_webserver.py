@@ -195,6 +195,7 @@ async def test_a_handler_that_fails_is_a_500_that_tells_nothing(caplog: pytest.L
     assert "s3cret" in caplog.text
 
 
+@pytest.mark.slow
 async def test_slow_headers_are_refused() -> None:
     seen = Seen()
     async with listening(seen, QUICK) as address:

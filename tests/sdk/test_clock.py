@@ -63,6 +63,7 @@ def utc(moments: Iterable[datetime]) -> list[str]:
     return [moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for moment in moments]
 
 
+@pytest.mark.slow
 def test_the_agreed_cases_hold() -> None:
     cases = json.loads((CORPUS / "agreed.json").read_bytes())
     for case in cases:

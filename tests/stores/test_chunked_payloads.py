@@ -116,6 +116,7 @@ def large(seed: int = 1, items: int = 30_000) -> list[Any]:
     return rows(items, seed)
 
 
+@pytest.mark.slow
 def test_one_changed_item_adds_little(store: PayloadStore) -> None:
     items = large()
     first = store.put(items)
@@ -131,6 +132,7 @@ def test_one_changed_item_adds_little(store: PayloadStore) -> None:
     assert same(fresh(store).get(ref.hash), items)
 
 
+@pytest.mark.slow
 def test_equal_large_payloads_are_kept_once(store: PayloadStore) -> None:
     ref = store.put({"data": large()})
     before = count(store, "chunks")
@@ -186,6 +188,7 @@ def test_what_lies_nowhere_in_chunks_is_a_key_error(store: PayloadStore, path: l
     again.close()
 
 
+@pytest.mark.slow
 def test_a_damaged_or_missing_chunk_is_told(store: PayloadStore) -> None:
     name = store.put(large()).hash
     for damage in (
@@ -314,6 +317,7 @@ def test_what_is_put_again_is_spared_by_a_sweep(store: PayloadStore) -> None:
     assert fresh(store).get(ref.hash) == {"a": 1}
 
 
+@pytest.mark.slow
 def test_a_put_during_a_sweep_keeps_its_chunks(store: PayloadStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sweep has chosen what to remove; before it does, somebody keeps a payload that shares these chunks."""
     items = large()
@@ -333,6 +337,7 @@ def test_a_put_during_a_sweep_keeps_its_chunks(store: PayloadStore, monkeypatch:
     assert same(fresh(other).get(refs[0].hash), [*items, "one more"])
 
 
+@pytest.mark.slow
 def test_chunks_that_a_sweep_takes_from_under_a_put_are_written_again(
     store: PayloadStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,6 +356,7 @@ def test_chunks_that_a_sweep_takes_from_under_a_put_are_written_again(
     other.close()
 
 
+@pytest.mark.slow
 def test_a_dropped_payload_says_why(store: PayloadStore) -> None:
     items = large()
     refs = [store.put(items), store.put({"a": 1})]
@@ -373,6 +379,7 @@ def test_a_dropped_payload_says_why(store: PayloadStore) -> None:
     assert same(fresh(store).get(refs[0].hash), items)
 
 
+@pytest.mark.slow
 def test_a_store_of_whole_payloads_is_read_and_added_to(tmp_path: Path) -> None:
     """As it was before there were chunks."""
     body = canonical(large())
@@ -392,6 +399,7 @@ def test_a_store_of_whole_payloads_is_read_and_added_to(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_many_threads_put_what_differs_little(store: PayloadStore) -> None:
     failed: list[BaseException] = []
     items = large()

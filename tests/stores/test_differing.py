@@ -74,6 +74,7 @@ def test_the_differences_make_one_object_of_the_other(tmp_path: Path, before: An
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings.default.max_examples // 2)
 @given(TREES)
+@pytest.mark.slow
 def test_a_payload_does_not_differ_from_itself(tmp_path: Path, payload: Any) -> None:
     assert differing(tmp_path, payload, copy.deepcopy(payload)) == []
 

@@ -58,6 +58,7 @@ def test_hits_come_as_far_as_somebody_asks(tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=200), st.integers(1, 40))
+@pytest.mark.slow
 def test_a_value_is_given_out_in_pieces(tmp_path_factory: pytest.TempPathFactory, text: str, size: int) -> None:
     store = PayloadStore(tmp_path_factory.mktemp("pieces"))
     with pytest.MonkeyPatch.context() as patch:

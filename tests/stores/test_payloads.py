@@ -410,6 +410,7 @@ def aged(folder: Path, days: int) -> Path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="stops a process with a signal")
+@pytest.mark.slow
 def test_a_new_session_removes_those_long_gone_and_no_other(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from flowstudio.stores.payloads import PayloadStore\n"

@@ -187,6 +187,7 @@ def test_a_change_by_another_process_is_seen(tmp_path: Path) -> None:
     assert other.names() == ["b"]
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path; from flowstudio.stores.secrets import open_secret_store\n"
@@ -312,6 +313,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         open_secret_store(tmp_path / "file" / "below", {})
 
 
+@pytest.mark.slow
 def test_importing_it_loads_neither_the_key_ring_nor_cryptography() -> None:
     code = (
         "import json, sys; import flowstudio.stores.secrets, flowstudio.stores.recovery, flowstudio.stores.views\n"

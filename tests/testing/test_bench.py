@@ -196,6 +196,7 @@ def test_a_run_that_waits_for_ever_is_told_as_waiting() -> None:
     assert run.visit("wait").status == "waiting"
 
 
+@pytest.mark.slow
 def test_a_component_that_never_ends_fails_the_test() -> None:
     class Stuck(Mail):
         key = "acme.stuck"

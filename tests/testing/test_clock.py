@@ -27,6 +27,7 @@ def at_zero(work: Coroutine[Any, Any, Any]) -> tuple[Any, float]:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=20))
+@pytest.mark.slow
 def test_sleepers_wake_in_the_order_of_their_times_and_at_them(seconds: list[float]) -> None:
     woken: list[tuple[float, float]] = []
 

@@ -76,6 +76,7 @@ def test_a_tree_is_its_payload(payload: Any) -> None:
 
 
 @given(TREES)
+@pytest.mark.slow
 def test_the_size_of_a_tree_is_that_of_the_canonical_bytes(payload: Any) -> None:
     if r"\ud" in ascii(payload):
         return  # a lone surrogate makes JSON's other writer write the rest too: `1e+16` for `1e16`
@@ -84,6 +85,7 @@ def test_the_size_of_a_tree_is_that_of_the_canonical_bytes(payload: Any) -> None
 
 
 @given(TREES)
+@pytest.mark.slow
 def test_equal_payloads_have_one_tree_however_they_were_made(payload: Any) -> None:
     """With or without a look ahead, in blocks of any length, from the same objects or from others."""
     trees = set()
@@ -146,6 +148,7 @@ def test_one_edit_makes_few_new_chunks(place: int, edit: str, keyed: bool, known
 
 
 @pytest.mark.parametrize("alphabet", ["0123456789", "abcdefgh ijkl,mno.pqrst", "äöü€ßé漢字かな", "ab\n"])
+@pytest.mark.slow
 def test_an_edit_of_a_text_makes_few_new_chunks(alphabet: str) -> None:
     chance = random.Random(3)
     text = "".join(chance.choices(alphabet, k=3_000_000))
@@ -169,6 +172,7 @@ def test_lines_of_a_text_are_borders_too() -> None:
     assert plain(now) == text
 
 
+@pytest.mark.slow
 def test_a_change_deep_inside_leaves_its_neighbours_alone() -> None:
     payload = {"meta": {"n": 1}, "customers": [{"id": n, "orders": rows(3_000, n), "text": "x" * n} for n in range(12)]}
     before = tree_of(payload)
@@ -225,6 +229,7 @@ def test_keys_and_items_of_any_size() -> None:
     assert tree.node.size == len(canonical(payload))
 
 
+@pytest.mark.slow
 def test_hashes_of_whole_and_chunked_payloads_are_of_different_kinds() -> None:
     """The bytes of a node are no JSON, so that no payload has its hash."""
     items = rows(30_000)

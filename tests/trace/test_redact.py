@@ -86,6 +86,7 @@ def test_what_is_around_a_secret_stays(secret: str, before: str, after: str) -> 
 
 
 @given(st.lists(SECRETS, max_size=4), PAYLOADS)
+@pytest.mark.slow
 def test_a_payload_without_secrets_is_the_same_object(secrets: list[str], payload: object) -> None:
     assert Redactor().payload(payload) is payload
     shown = Redactor(secrets).payload(payload)

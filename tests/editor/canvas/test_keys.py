@@ -102,6 +102,7 @@ def test_arrows_walk_along_wires(world: World) -> None:
     assert world.workspace.selection == ("region",)
 
 
+@pytest.mark.slow
 def test_ctrl_and_arrows_nudge_by_the_grid_as_one_step_of_undo(world: World) -> None:
     world.workspace.select(["ask"])
     for _ in range(3):

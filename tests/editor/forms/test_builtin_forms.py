@@ -259,6 +259,7 @@ def holds(spec: Spec, make_bench: MakeBench, registry: Registry) -> None:
 
 
 @every_component
+@pytest.mark.slow
 def test_what_is_stored_stands_in_the_form(name: str, make_bench: MakeBench) -> None:
     holds(SPECS[name], make_bench, REGISTRY)
 

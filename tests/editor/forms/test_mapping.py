@@ -109,6 +109,7 @@ def test_an_object_shows_as_a_table(make: Any) -> None:
 
 
 @pytest.mark.parametrize("source", ["first & last", "[1, 2]", '{"a": '])
+@pytest.mark.slow
 def test_anything_else_shows_as_text(make: Any, source: str) -> None:
     mapped = make(source)
     assert not mapped.field.is_table

@@ -96,6 +96,7 @@ def rows(page: ConnectionsPage) -> list[list[str]]:
     return [[item.text(column) for column in range(5)] for item in items if item is not None]
 
 
+@pytest.mark.slow
 def test_what_the_open_flows_and_the_folder_need_is_listed(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     other = Flow("other", "Other", connections={"shop": Slot("api-key", title="Shop")})
     written(tmp_path, other, "other")
@@ -169,6 +170,7 @@ def test_a_system_that_is_not_there_has_its_own_sentence(qtbot: QtBot, editor: E
     assert "open-sesame" not in page.tested.text()
 
 
+@pytest.mark.slow
 def test_a_login_that_nothing_uses_cannot_be_tried(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     page, desk = shown(editor, tmp_path, needing("h"))
     desk.workspace.set_login("spare", "username", "ana")
@@ -178,6 +180,7 @@ def test_a_login_that_nothing_uses_cannot_be_tried(qtbot: QtBot, editor: Editor,
     assert page.tested.text().startswith("No HTTP step uses it yet")
 
 
+@pytest.mark.slow
 def test_a_step_that_uses_it_is_a_click_away(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     page, desk = shown(editor, tmp_path, needing("h"))
     link = next(button for button in page.findChildren(QPushButton) if button.text() == "Push it")
@@ -186,6 +189,7 @@ def test_a_step_that_uses_it_is_a_click_away(qtbot: QtBot, editor: Editor, tmp_p
     assert desk.workspace.selection == ("push",)
 
 
+@pytest.mark.slow
 def test_enter_goes_into_the_login_and_f6_leaves_the_list(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     page, _ = shown(editor, tmp_path, needing("h"))
     qtbot.waitUntil(page.list.hasFocus)

@@ -75,6 +75,7 @@ def opened(editor: Editor) -> CommandPalette:
     return editor.window.searching.palette
 
 
+@pytest.mark.slow
 def test_ctrl_f_finds_an_expression_and_puts_the_cursor_there(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     qtbot.keyClick(editor.window, Qt.Key.Key_F, CTRL)

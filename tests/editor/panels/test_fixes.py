@@ -113,6 +113,7 @@ def faulty(qtbot: QtBot, editor: Editor, tmp_path: Path) -> Editor:
     return editor
 
 
+@pytest.mark.slow
 def test_a_click_on_the_words_mends_and_undo_takes_it_back(qtbot: QtBot, faulty: Editor) -> None:
     desk = faulty.window.desk
     assert desk is not None

@@ -114,6 +114,7 @@ def told(outline: Outline, step: str) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_the_outline_stands_in_the_palettes_place_and_goes_by_its_key(
     qtbot: QtBot, editor: Editor, outline: Outline
 ) -> None:
@@ -154,6 +155,7 @@ def test_a_failed_row_says_why(qtbot: QtBot, editor: Editor, tmp_path: object) -
     qtbot.waitUntil(lambda: desk.outline.tree.visualRect(desk.outline.model.index_of("script")).height() > before)
 
 
+@pytest.mark.slow
 def test_the_selection_is_shared_both_ways(qtbot: QtBot, editor: Editor, outline: Outline) -> None:
     workspace = front(editor).workspace
     assert outline.tree.currentIndex().data() == "receive"
@@ -169,6 +171,7 @@ def test_the_selection_is_shared_both_ways(qtbot: QtBot, editor: Editor, outline
     assert workspace.selection == ("shape",)
 
 
+@pytest.mark.slow
 def test_the_canvas_commands_work_on_the_tree(qtbot: QtBot, editor: Editor, outline: Outline) -> None:
     desk = front(editor)
     desk.workspace.select(["shape"])
@@ -188,6 +191,7 @@ def test_the_canvas_commands_work_on_the_tree(qtbot: QtBot, editor: Editor, outl
     qtbot.waitUntil(lambda: len(rows(outline)) == 6)
 
 
+@pytest.mark.slow
 def test_f2_renames_in_the_tree(qtbot: QtBot, editor: Editor, outline: Outline) -> None:
     front(editor).workspace.select(["stamp"])
     qtbot.keyClick(outline.tree, Qt.Key.Key_F2)
@@ -201,6 +205,7 @@ def test_f2_renames_in_the_tree(qtbot: QtBot, editor: Editor, outline: Outline) 
     qtbot.waitUntil(lambda: "When it came" in rows(outline))
 
 
+@pytest.mark.slow
 def test_tab_adds_behind_the_selection_and_the_keyboard_stays(qtbot: QtBot, editor: Editor, outline: Outline) -> None:
     from flowstudio.editor.panels.step_search import StepSearch
 
@@ -215,6 +220,7 @@ def test_tab_adds_behind_the_selection_and_the_keyboard_stays(qtbot: QtBot, edit
     assert outline.tree.currentIndex().data() == "filter"
 
 
+@pytest.mark.slow
 def test_escape_and_f6_leave(qtbot: QtBot, editor: Editor, outline: Outline) -> None:
     qtbot.keyClick(outline.tree, Qt.Key.Key_Escape)
     assert front(editor).canvas.viewer.hasFocus()
@@ -225,6 +231,7 @@ def test_escape_and_f6_leave(qtbot: QtBot, editor: Editor, outline: Outline) -> 
     assert editor.window.panes.tabs.isAncestorOf(focused)
 
 
+@pytest.mark.slow
 def test_the_menu_of_a_row_is_the_steps(qtbot: QtBot, editor: Editor, outline: Outline) -> None:
     outline.menu_asked.emit("push", QPoint(40, 40))
     (menu,) = [menu for menu in front(editor).canvas.findChildren(QMenu) if menu.isVisible()]
@@ -233,6 +240,7 @@ def test_the_menu_of_a_row_is_the_steps(qtbot: QtBot, editor: Editor, outline: O
     menu.close()
 
 
+@pytest.mark.slow
 def test_the_model_answers_nothing_for_what_is_gone(editor: Editor, outline: Outline) -> None:
     assert outline.model.rowCount(QModelIndex()) == 6
     assert not outline.model.index(9, 0).isValid()

@@ -73,6 +73,7 @@ def test_git_says_what_differs_from_the_last_commit(qtbot: QtBot, editor: Editor
     qtbot.waitUntil(lambda: [entry.git for entry in pane.model.entries] == ["changed", "new", ""])
 
 
+@pytest.mark.slow
 def test_opening_a_folder_opens_its_first_flow_beside_the_list(editor: Editor, folder: Path) -> None:
     editor.open([folder])
     pane = shown(editor)
@@ -125,6 +126,7 @@ def test_find_looks_through_the_other_flows_too(qtbot: QtBot, editor: Editor, fo
     assert editor.window.desk.workspace.selection == ("http",)
 
 
+@pytest.mark.slow
 def test_the_list_and_the_outline_take_turns_with_the_palette(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
     shutil.copy(examples()[0], tmp_path)
     editor.window.activateWindow()

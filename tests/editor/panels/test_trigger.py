@@ -75,6 +75,7 @@ def test_copy_gives_the_address_at_which_a_request_is_captured(qtbot: QtBot, edi
     assert desk.workspace.sample.payload == {"first": "Ada"}
 
 
+@pytest.mark.slow
 def test_copy_as_curl_calls_as_the_webhook_wants_it(qtbot: QtBot, editor: Editor) -> None:
     desk = editor.window.desks.open_example(SYNC)
     desk.workspace.select(["receive"])
