@@ -37,6 +37,7 @@ from flowstudio.runtime import protocol
 from flowstudio.runtime.debugging import DebuggedRun, breakpoint_of, pin_of
 from flowstudio.runtime.launch import launched
 from flowstudio.runtime.listening import Listening
+from flowstudio.runtime.tidying import Tidying
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.registry import Registry
 from flowstudio.stores.payloads import PayloadStore
@@ -47,6 +48,8 @@ from flowstudio.trace.payloads import canonical, parse
 Json = Any
 
 
+_MUCH_WORK = 0.1
+"""Seconds of looking into payloads after which memory may be free that was not before."""
 _KEPT_RUNS = 50
 """So many runs can be looked back into; a screen that listens for days makes thousands."""
 
@@ -80,6 +83,7 @@ class Session:
         """Those of the runs that triggers start."""
         self._muted = False
         self._pins: Mapping[str, Pin] = {}
+        self._tidying = Tidying()
         self._handlers: dict[str, Callable[[Any], Awaitable[Json]]] = {
             "initialize": self._initialize,
             "evaluate": self._evaluate,
@@ -126,6 +130,7 @@ class Session:
 
     async def close(self) -> None:
         """Ends what is under way."""
+        self._tidying.stop()
         await self._unlisten(None)
         await self._break_off()
         if self._payloads is not None:
@@ -248,6 +253,7 @@ class Session:
         finally:
             if self._live is run:
                 self._live = None
+            self._tidying.soon()
 
     async def _clear(self) -> None:
         """Closes what the run before had opened; it can be looked at, but no fork can begin in it any longer."""
@@ -506,10 +512,14 @@ class Session:
 
     async def _looked_up(self, work: Callable[[], Json]) -> Json:
         """Looks into payloads in a thread: `stop` must not wait for it."""
+        begun = time.perf_counter()
         try:
             return await asyncio.to_thread(work)
         except KeyError as error:
             raise ProtocolError(f"there is nothing at {error}", code=protocol.NOT_FOUND) from None
+        finally:
+            if time.perf_counter() - begun > _MUCH_WORK:
+                self._tidying.soon()
 
     async def _trace(self, params: protocol.Trace) -> Json:
         return self._run_named(params.run).broadcast.trace(params.offset, params.limit)
