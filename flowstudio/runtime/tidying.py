@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import gc
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -34,8 +33,6 @@ class Tidying:
 
     def _begin(self) -> None:
         self._waiting = None
-        # Circles first: tasks and exceptions that are done hold payloads.
-        gc.collect()
         # In a thread: it takes some 10 ms for 100 MB, and others need not wait.
         self._under_way = asyncio.get_running_loop().run_in_executor(None, self._give_back)
 

@@ -7,6 +7,8 @@ import time
 from abc import abstractmethod
 from collections.abc import Iterator
 
+from flowstudio.trace.canonical import uncollected
+
 
 class Growing:
     """Something that is made in small steps; each of them yields which share of the whole is done, from 0 to 1.
@@ -38,7 +40,7 @@ class Growing:
         if self.complete:
             return
         until = None if within is None else time.perf_counter() + within
-        with self._lock:
+        with self._lock, uncollected():
             while not self.complete and not (enough is not None and len(self) >= enough):
                 try:
                     self.share = next(self._steps)

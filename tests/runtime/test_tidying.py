@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from pathlib import Path
 
 import pytest
@@ -38,21 +37,21 @@ async def _frees() -> None:
 
 
 def test_it_waits_for_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    collected: list[int] = []
+    given: list[int] = []
     monkeypatch.setattr(tidying, "AFTER", 0.0)
-    monkeypatch.setattr(gc, "collect", lambda: collected.append(1))
-    asyncio.run(_waits(collected))
+    monkeypatch.setattr(tidying, "_trim", lambda: lambda: given.append(1))
+    asyncio.run(_waits(given))
 
 
-async def _waits(collected: list[int]) -> None:
+async def _waits(given: list[int]) -> None:
     tidy = Tidying()
     for _ in range(5):
         tidy.soon()
-    while not collected:
+    while not given:
         await asyncio.sleep(0)
-    assert collected == [1]
+    assert given == [1]
     tidy.soon()
     tidy.stop()
     for _ in range(20):
         await asyncio.sleep(0)
-    assert collected == [1]
+    assert given == [1]
