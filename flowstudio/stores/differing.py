@@ -7,7 +7,6 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
-from itertools import chain
 from pathlib import Path as Folder
 from typing import Any, Final
 
@@ -89,18 +88,26 @@ class _Items:
         self.value = value
         self.marks = array("q")
         self._firsts = array("q")
+        self._pieces = value.pieces()
         self._read: tuple[int, list[bytes]] = (-1, [])
 
-    def look(self) -> Iterator[int]:
-        """Goes through all of them, and tells how many bytes it has seen."""
-        for first, part, inner in self.value.pieces():
-            self._firsts.append(first)
-            if isinstance(part, Branch):
-                self.marks.append(hash(part.hash))
-            else:
-                assert isinstance(inner, bytes)
-                self.marks.extend(map(hash, inner.split(b"\n")))
-            yield part.size
+    def more(self) -> int:
+        """Looks at the next part of them, and tells how many bytes that was; 0 where all were looked at."""
+        first, part, inner = next(self._pieces, (0, None, b""))
+        if part is None:
+            return 0
+        self._firsts.append(first)
+        if isinstance(part, Branch):
+            self.marks.append(hash(part.hash))
+        else:
+            assert isinstance(inner, bytes)
+            self.marks.extend(map(hash, inner.split(b"\n")))
+        return max(1, part.size)
+
+    def rest(self) -> Iterator[int]:
+        """Looks at all that is left of them, and tells how many bytes it has seen."""
+        while seen := self.more():
+            yield seen
 
     def item(self, place: int) -> Json:
         """One item; of a chunk only its line is parsed."""
@@ -114,8 +121,6 @@ class _Items:
 
 def _of_lists(before: ChunkedList, after: ChunkedList, path: Path) -> Iterator[Difference | int]:
     old, new = _Items(before), _Items(after)
-    yield from old.look()
-    yield from new.look()
     for step in _pairs(old, new):
         if isinstance(step, int):
             yield step
@@ -131,34 +136,58 @@ def _of_lists(before: ChunkedList, after: ChunkedList, path: Path) -> Iterator[D
 
 
 def _pairs(old: _Items, new: _Items) -> Iterator[Pair | int]:
-    """Which items belong together of those that have no like on the other side."""
-    shorter = min(len(old.marks), len(new.marks))
+    """Which items belong together of those that have no like on the other side, and how many bytes were looked at."""
+    begun = 0
+    field: str | None = None
+    # As long as nothing was moved, put in or taken out they stand in the same places: the first ones are told at once.
+    for step in _in_step(old, new):
+        if step < 0:
+            yield -step
+            continue
+        if field is None:
+            field = _field_of(old.value, new.value, (step,))
+        begun = step
+        if field is None or _key(old.item(step), field) != _key(new.item(step), field):
+            break
+        yield step, step
+        begun = step + 1
+    else:
+        begun = min(len(old.marks), len(new.marks))
+    yield from old.rest()
+    yield from new.rest()
     same_length = len(old.marks) == len(new.marks)
-    places = (place for place in range(shorter) if old.marks[place] != new.marks[place])
-    first = next(places, None)
-    some = () if first is None else (first,)
-    field = _field_of(old.value, new.value, some)
-    begun = shorter if first is None else first
+    if same_length and begun == len(old.marks):
+        return
+    if field is None:
+        field = _field_of(old.value, new.value, ())
     if field is not None:
-        # As long as nothing was moved, put in or taken out they stand in the same places.
-        for place in chain(some, places):
-            if _key(old.item(place), field) != _key(new.item(place), field):
-                begun = place
-                break
-            yield place, place
-        else:
-            begun = shorter
-        if same_length and begun == shorter:
-            return
         left, right = _one_sided(old.marks[begun:], new.marks[begun:])
         yield 0
         yield from _by_field(old, new, [begun + place for place in left], [begun + place for place in right], field)
         return
-    different = [*some, *places]
+    different = [place for place in range(min(len(old.marks), len(new.marks))) if old.marks[place] != new.marks[place]]
     if same_length and not _are_moved(old, new, different):
         yield from ((place, place) for place in different)
     else:
         yield from _by_content(old.marks, new.marks)
+
+
+def _in_step(old: _Items, new: _Items) -> Iterator[int]:
+    """The places at which both sides differ, found while both are looked at; below 0: minus the bytes that were."""
+    place = 0
+    while True:
+        for side in (old, new):
+            while place >= len(side.marks):
+                seen = side.more()
+                if not seen:
+                    return
+                yield -seen
+        stop = min(len(old.marks), len(new.marks))
+        if old.marks[place:stop] != new.marks[place:stop]:
+            for differs in range(place, stop):
+                if old.marks[differs] != new.marks[differs]:
+                    yield differs
+        place = stop
 
 
 def _one_sided(old: Sequence[int], new: Sequence[int]) -> tuple[list[int], list[int]]:
