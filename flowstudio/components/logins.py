@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import SecretStr, create_model
 
-from flowstudio.sdk import Connection, Settings, setting
+from flowstudio.sdk import Connection, Settings, StepError, setting
 
 if TYPE_CHECKING:
     from flowstudio.httpclient import Request
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 def _with_header(request: Request, name: str, value: str) -> Request:
     from flowstudio.httpclient import Request  # loaded with the first request: the palette loads every login
 
+    if not value.isascii():
+        # Never the value, nor what of it: it is the secret.
+        raise StepError(
+            f"the login holds letters that the header {name} cannot carry; headers take ASCII, enter it anew",
+            type="UnfitLogin",
+            retryable=False,
+        )
     # A new request: the one that was given may be recorded, and a record holds no login.
     headers = request.headers.copy()
     headers[name] = value

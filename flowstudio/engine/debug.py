@@ -303,6 +303,10 @@ class Debugger:
     def rests(self, state: RunState) -> None:
         """Nothing can go on at this moment."""
 
+    def holds(self, state: RunState) -> bool:
+        """It stands behind the last visit: whoever wants to see why it failed does so before the run has ended."""
+        return self._mode == "hold"
+
     def pinned(self, token: Token, state: RunState) -> Pin | None:
         """What stands in for a visit."""
         step = self.bound.plan.steps[token.step]

@@ -37,6 +37,9 @@ class Gate(Protocol):
     def rests(self, state: RunState) -> None:
         """Nothing can go on at this moment: what could start was not let, or waits for something outside."""
 
+    def holds(self, state: RunState) -> bool:
+        """Whether a run in which nothing is left to do stands still before it ends, until `Runner.poke`."""
+
     async def stand_in(self, address: str, kind: str, request: Json) -> Any:
         """What stands in for the answer to an effect; UNANSWERED lets it be performed. May wait as long as it likes."""
 

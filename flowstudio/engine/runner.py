@@ -235,7 +235,9 @@ class Runner:
                 await self._happened(self._asked.pop(0))
             moved = await self._step()
             if self.state.over and not self._asked:
-                return
+                if self._gate is None or not self._gate.holds(self.state):
+                    return
+                moved = False
             if not moved:
                 if self._gate is not None:
                     self._gate.rests(self.state)

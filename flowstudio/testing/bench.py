@@ -309,6 +309,10 @@ class _World:
     def rests(self, state: RunState) -> None:
         """Whoever waits is told by the clock."""
 
+    def holds(self, state: RunState) -> bool:
+        """It never stands still."""
+        return False
+
     async def stand_in(self, address: str, kind: str, request: Json) -> Any:
         """The answer of the test or of the recording; requests get theirs at the other end of the HTTP client."""
         bench = self._bench

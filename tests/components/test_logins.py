@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flowstudio.httpclient import Request
+from flowstudio.sdk import StepError
 from flowstudio.sdk.registry import Registry
 
 REGISTRY = Registry.from_entry_points()
@@ -65,3 +66,10 @@ def test_no_secret_is_printed(spec: Any) -> None:
     config = spec.connection.Config.model_validate({"username": "ada", **fields} if spec.key == "basic" else fields)
     assert "s3cret" not in repr(config)
     assert "s3cret" not in str(config.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(("key", "fields"), [("bearer", {"token": "t0ken-ü"}), ("api-key", {"value": "k1-ü"})])
+def test_what_a_header_cannot_carry_is_told_without_the_secret(key: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(StepError, match="headers take ASCII") as refused:
+        applied(key, fields)
+    assert not any(secret in str(refused.value) for secret in ("t0ken", "k1"))

@@ -124,6 +124,32 @@ class TestBreakpoints:
         both = [Breakpoint("1", "a", "after"), Breakpoint("2", None, "error")]
         assert by_hand(drawn, "fail", act, breakpoints=both) == ["2 a after", "3 f error", None]
 
+    def test_behind_a_failure_it_stands_still_before_the_run_has_ended(self) -> None:
+        async def act(hand: Hand) -> Any:
+            place = await hand.place()
+            assert place is not None
+            standing = told(place), place.reason, hand.debugger.runner.state.status, hand.task.done()
+            hand.debugger.back()
+            looked = told(await hand.place())
+            hand.debugger.go()
+            return standing, looked, [told(await hand.place()), (await hand.task).status]
+
+        drawn = flow("s=start -> a=mark -> f=fail")
+        assert by_hand(drawn, "fail", act, breakpoints=[Breakpoint("1", None, "error")]) == (
+            ("3 f error", "error", "running", False),
+            "3 f",
+            [None, "failed"],
+        )
+
+    def test_behind_the_last_visit_it_stands_still_and_can_be_stopped(self) -> None:
+        async def act(hand: Hand) -> Any:
+            standing = told(await hand.place()), hand.task.done()
+            hand.debugger.stop()
+            return standing, (await hand.task).status
+
+        drawn = flow("s=start -> a=mark")
+        assert by_hand(drawn, "x", act, breakpoints=at("a", "after")) == (("2 a after", False), "cancelled")
+
     def test_only_messages_that_satisfy_the_condition(self) -> None:
         async def act(hand: Hand) -> Any:
             return [told(await hand.place()), await hand.after(hand.debugger.go)]

@@ -1,4 +1,4 @@
-"""Document, canvas and undo stack agree, whatever is done: any edits, and any gestures."""
+"""Document, canvas, outline and undo stack agree, whatever is done: any edits, and any gestures."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QMenu
+from pytestqt.qtbot import QtBot
 
 from flowstudio.editor.canvas import AddRequest
 from flowstudio.editor.canvas.keys import COMMANDS
+from flowstudio.editor.panels.outline import Outline, Role
 from flowstudio.flow.model import Flow, Group
 from tests.editor.canvas.conftest import MakeWorld
 from tests.editor.canvas.world import COMPONENTS, World, each, orders
@@ -69,8 +71,9 @@ def test_any_edits_then_all_undos_then_all_redos(make_world: MakeWorld) -> None:
 class Walk:
     """A person without a plan: seeded, so that what fails once fails again."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World, outline: Outline, seed: int) -> None:
         self.world = world
+        self.outline = outline
         self.random = random.Random(seed)
         self.requests: list[AddRequest] = []
         world.view.add_requested.connect(self.requests.append)
@@ -89,10 +92,19 @@ class Walk:
             self._close_what_opened()
             number += 1
             if number % 25 == 0:
-                self.rest()
-                self.world.check()
+                self.check()
+        self.check()
+
+    def check(self) -> None:
+        """Canvas and outline show the document as it is."""
         self.rest()
         self.world.check()
+        QApplication.processEvents()
+        flow, model = self.world.flow, self.outline.model
+        assert sorted(model.order) == sorted(flow.steps)
+        assert all(model.index_of(step).data() == flow.title_of(step) for step in flow.steps)
+        chosen = {index.data(Role.STEP) for index in self.outline.tree.selectedIndexes()}
+        assert chosen == set(self.world.workspace.selection)
 
     def rest(self) -> None:
         """Lets go of everything."""
@@ -216,9 +228,14 @@ class Walk:
             menu.close()
 
 
-def _walked(make_world: MakeWorld, flow: Flow, events: int, seed: int) -> None:
+def _walked(qtbot: QtBot, make_world: MakeWorld, flow: Flow, events: int, seed: int) -> None:
     world = make_world(flow)
-    walk = Walk(world, seed)
+    outline = Outline(
+        world.document, world.workspace, world.playback, world.registry, world.themes, lambda event: False
+    )
+    qtbot.addWidget(outline)
+    outline.show()
+    walk = Walk(world, outline, seed)
     held: list[int] = []
     rounds, changes = 5, 0
     for _ in range(rounds):
@@ -230,10 +247,10 @@ def _walked(make_world: MakeWorld, flow: Flow, events: int, seed: int) -> None:
         while stack.canUndo():
             stack.undo()
         assert world.flow == flow, "all undone, it is as it was"
-        world.check()
+        walk.check()
         while stack.canRedo():
             stack.redo()
-        world.check()
+        walk.check()
         world.document.new(Flow("empty", "Empty"))
         QGuiApplication.clipboard().clear()
         walk.requests.clear()
@@ -247,11 +264,11 @@ def _walked(make_world: MakeWorld, flow: Flow, events: int, seed: int) -> None:
     assert held[-1] - held[1] < 400 + held[1] // 100, held
 
 
-def test_a_short_walk(make_world: MakeWorld) -> None:
-    _walked(make_world, each(), 120, seed=7)
+def test_a_short_walk(qtbot: QtBot, make_world: MakeWorld) -> None:
+    _walked(qtbot, make_world, each(), 120, seed=7)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_long_walk(make_world: MakeWorld, seed: int) -> None:
-    _walked(make_world, replace(orders(), groups={"g1": Group("Invoices", ("vat", "us"))}), EVENTS // 2, seed)
+def test_a_long_walk(qtbot: QtBot, make_world: MakeWorld, seed: int) -> None:
+    _walked(qtbot, make_world, replace(orders(), groups={"g1": Group("Invoices", ("vat", "us"))}), EVENTS // 2, seed)
