@@ -80,6 +80,13 @@ def listening(qtbot: QtBot, editor: Editor, tmp_path: Path, flow: Flow = HOOK) -
     return desk
 
 
+def told(qtbot: QtBot, editor: Editor) -> None:
+    """Waits until the engine has taken in what it was told: a request from outside may else overtake it."""
+    answers: list[object] = []
+    editor.engine.request("evaluate", {"expression": "1"}, answers.append, answers.append)
+    qtbot.waitUntil(lambda: bool(answers), timeout=20_000)
+
+
 @pytest.mark.slow
 def test_each_request_is_a_run_on_show(qtbot: QtBot, editor: Editor, tmp_path: Path, caller: Caller) -> None:
     desk = listening(qtbot, editor, tmp_path)
@@ -111,6 +118,7 @@ def test_requests_wait_while_a_run_stands_at_a_breakpoint(
     desk = listening(qtbot, editor, tmp_path)
     address = desk.running.addresses["hook"]
     desk.workspace.set_breakpoint("shape", {})
+    told(qtbot, editor)
     assert caller.call(address, {"n": 1}) == 202
     qtbot.waitUntil(lambda: desk.playback.status == "paused", timeout=20_000)
     second = caller.begin(address, {"n": 2})
@@ -132,6 +140,7 @@ def test_an_edit_counts_from_the_next_request_on(qtbot: QtBot, editor: Editor, t
     with qtbot.waitSignal(desk.running.listening, timeout=20_000):
         desk.document.apply(SetConfig("shape", ("expression",), '{"thrice": n * 3}'))
     assert desk.running.addresses["hook"] == address
+    told(qtbot, editor)
     assert caller.call(address, {"n": 1}) == 202
     qtbot.waitUntil(lambda: desk.playback.status == "succeeded", timeout=20_000)
     assert desk.playback.visits[-1]["output"]["preview"] == {"thrice": 3}
