@@ -126,7 +126,7 @@ def _run(
                 recorders.append(stack.enter_context(_traced(trace)))
             run = new_run_id()
             if data is not None:
-                recorders.append(stack.enter_context(_recorded(Path(data), bound, run, start, message)))
+                recorders.append(stack.enter_context(_recorded(Path(data), bound, run, start, message, origin)))
             return await Runner(bound, start, message, run=run, recorders=recorders).run()
 
     result = asyncio.run(whole())
@@ -192,19 +192,30 @@ def _traced(path: str) -> Iterator[Limited]:
 
 
 @contextmanager
-def _recorded(folder: Path, bound: BoundPlan, run: str, trigger: str, message: Message) -> Iterator[Broadcast]:
+def _recorded(
+    folder: Path, bound: BoundPlan, run: str, trigger: str, message: Message, origin: Path | None
+) -> Iterator[Broadcast]:
     """A recorder that keeps the run and its payloads in a data directory."""
     from flowstudio.runtime.broadcast import Broadcast
-    from flowstudio.runtime.history import begin_record
+    from flowstudio.runtime.history import EventRecord, begin_record
     from flowstudio.stores.payloads import PayloadStore
     from flowstudio.stores.runs import RunStore
 
     with closing(PayloadStore(folder)) as payloads, closing(RunStore(folder)) as history:
         record = begin_record(
-            history, payloads, bound, run=run, trigger=trigger, payload=message.payload, started_at=time.time()
+            history,
+            payloads,
+            bound,
+            run=run,
+            trigger=trigger,
+            payload=message.payload,
+            started_at=time.time(),
+            path=None if origin is None else os.path.abspath(origin),
         )
+        broadcast = Broadcast(bound.plan, payloads, record.told)
+        broadcast.also = EventRecord(record, broadcast.ref).record
         try:
-            yield Broadcast(bound.plan, payloads, record.told)
+            yield broadcast
         finally:
             record.flush()
 

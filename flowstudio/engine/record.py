@@ -72,7 +72,7 @@ class Redacting:
         self._known[id(payload)] = (payload, shown)
         return shown
 
-    def _exchanged(self, told: Json) -> Json:
+    def exchanged(self, told: Json) -> Json:
         """A request or an answer: secret paths are those of payloads, which is what stands in its body."""
         shown = self._redactor.payload(told)
         if isinstance(shown, Mapping) and isinstance(shown.get("body"), dict | list):
@@ -121,8 +121,8 @@ class Redacting:
         if isinstance(event, Effected):
             return replace(
                 event,
-                request=self._exchanged(event.request),
-                answer=self._exchanged(event.answer),
+                request=self.exchanged(event.request),
+                answer=self.exchanged(event.answer),
                 error=self.failure(event.error) if event.error else None,
             )
         if isinstance(event, WaitEnded):

@@ -72,10 +72,16 @@ class Broadcast:
         self._bytes = 0
         self._outputs: list[dict[str, Json]] = []
         self._trigger: str | None = None
+        self.also: Callable[[Event], None] | None = None
+        """Is told of every event that is recorded, too."""
 
     def record(self, event: Event) -> None:
         """Takes note of an event and tells of it, unless the run is so long that it is only counted."""
         self._limited.record(event)
+
+    def ref(self, payload: Json) -> Ref:
+        """The reference of a payload, stored once."""
+        return self._ref(payload)
 
     def trace(self, offset: int, limit: int) -> dict[str, Json]:
         """A page of the run's events."""
@@ -100,6 +106,8 @@ class Broadcast:
         }
 
     def _take(self, event: Event) -> None:
+        if self.also is not None:
+            self.also(event)
         if isinstance(event, LeftOut):
             told = {"run": event.run, "steps": event.steps, "logged": event.logged, "effected": event.effected}
             self._notify("left_out", told)

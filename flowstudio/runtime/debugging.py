@@ -14,13 +14,13 @@ from flowstudio.engine.history import CourseHistory
 from flowstudio.engine.record import Redacting
 from flowstudio.engine.replay import Recording
 from flowstudio.engine.runner import Runner
-from flowstudio.errors import InvalidInputError, Problem, ProtocolError
+from flowstudio.errors import InvalidInputError, Problem, ProtocolError, StoreError
 from flowstudio.plan.provenance import Side, provenance
 from flowstudio.plan.state import RunState, Token
 from flowstudio.plan.transplant import transplant
 from flowstudio.runtime import protocol
 from flowstudio.runtime.broadcast import Broadcast
-from flowstudio.runtime.history import begin_record
+from flowstudio.runtime.history import STORED, EventRecord, begin_record
 from flowstudio.sdk.message import Message
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.runs import RunRecord, RunStore
@@ -75,6 +75,8 @@ class DebuggedRun:
         self._notify = notify
         self._redacting = Redacting(bound.redactor)
         self._record: RunRecord | None = None
+        self.changed: tuple[int, Json] | None = None
+        """In a fork: the message whose payload was changed where it begins, and what it is now."""
         self._finished: Mapping[str, Json] | None = None
         """How its end was told."""
         self._looked_back = False
@@ -91,9 +93,14 @@ class DebuggedRun:
         """What drives it."""
         return self.debugger.runner
 
-    def record_in(self, history: RunStore) -> None:
-        """Has the run recorded in a history."""
+    def record_in(self, history: RunStore, path: str | None = None) -> None:
+        """Has the run recorded in a history; `path` is the file of its flow."""
         state = self.runner.state
+        parent = self.parent
+        if parent is not None and self.changed is not None:
+            number, payload = self.changed
+            name = self._payloads.put(self._redacting.payload(payload)).hash
+            parent = {**parent, "token": number, "payload": {STORED: name}}
         self._record = begin_record(
             history,
             self._payloads,
@@ -102,8 +109,25 @@ class DebuggedRun:
             trigger=self._trigger,
             payload=state.payload if state.run else self._message.payload,
             started_at=self.runner.now(),
-            parent=self.parent,
+            parent=parent,
+            path=path,
         )
+        events = EventRecord(self._record, self.broadcast.ref)
+        self.broadcast.also = lambda event: self._note(lambda record: events.record(event))
+
+    def flush(self) -> None:
+        """Writes what was recorded and is not written yet: whoever kills the process loses as little as can be."""
+        self._note(lambda record: record.flush())
+
+    def _note(self, note: Callable[[RunRecord], object]) -> None:
+        """Records something; a history that cannot be written ends the record, not the run."""
+        if self._record is None:
+            return
+        try:
+            note(self._record)
+        except StoreError as error:
+            self._record = self.broadcast.also = None
+            self._notify("history_failed", {"message": str(error)})
 
     async def run(self) -> None:
         """Runs to the end, however long it stands still on the way."""
@@ -156,8 +180,7 @@ class DebuggedRun:
 
     def edit(self, path: Sequence[str | int] | None, value: Json) -> None:
         """Replaces the payload that waits now, or what lies at a path in it."""
-        if self._record is not None:
-            self._record.edited()
+        self._note(lambda record: record.edited())
         self.debugger.edit(value if path is None else _put(self._waiting(), path, value))
         standing = self.debugger.standing
         if standing is not None:
@@ -195,7 +218,7 @@ class DebuggedRun:
         token = state.tokens[number]
         if changed:
             payload = value if path is None else _put(token.message.payload, path, value)
-            state = _with(state, token, payload)
+            state = changed_in(state, number, payload)
         fork = DebuggedRun(
             bound or self.bound,
             self._trigger,
@@ -209,6 +232,8 @@ class DebuggedRun:
             state=state,
             recording=debugger.recording,
         )
+        if changed:
+            fork.changed = number, state.tokens[number].message.payload
         if debugger.course.failed(at):
             # Whoever goes on from before a failure means to try again, and is asked before it is sent.
             assert moment is not None
@@ -265,6 +290,7 @@ class DebuggedRun:
         if self.parent is not None:
             told["parent"] = dict(self.parent)
         self._looked_back = not standing.live
+        self.flush()
         self._notify("paused", told)
         if standing.live:
             self._notify("waiting", {"run": self.id, "wires": self._waiting_wires()})
@@ -272,8 +298,7 @@ class DebuggedRun:
     def _tell(self, method: str, params: Mapping[str, Json]) -> None:
         if method == "finished":
             self._finished = params
-        if self._record is not None:
-            self._record.told(method, params)
+        self._note(lambda record: record.told(method, params))
         self._notify(method, params)
 
     def _ended(self, result: Any) -> None:
@@ -339,9 +364,11 @@ def pin_of(step: str, told: protocol.Pin) -> Pin:
     return Pin(told.payload, told.port, told.meta, error)
 
 
-def _with(state: RunState, token: Token, payload: Json) -> RunState:
+def changed_in(state: RunState, number: int, payload: Json) -> RunState:
+    """A state in which a message that waits has another payload."""
+    token = state.tokens[number]
     message = replace(token.message, payload=payload)
-    return replace(state, tokens={**state.tokens, token.number: replace(token, message=message)})
+    return replace(state, tokens={**state.tokens, number: replace(token, message=message)})
 
 
 def _put(payload: Json, path: Sequence[str | int], value: Json) -> Json:
@@ -371,4 +398,4 @@ def _response(told: Mapping[str, Json]) -> Response:
     return Response(int(meta.get("status", 200)), headers=headers, content=content, request=Request("GET", "http://x/"))
 
 
-__all__ = ["DebuggedRun", "breakpoint_of", "pin_of"]
+__all__ = ["DebuggedRun", "breakpoint_of", "changed_in", "pin_of"]

@@ -1,9 +1,9 @@
-"""Begins the record of a run in the history of a data directory: what it is, what began it, and what names it in lists."""
+"""Records a run in the history of a data directory: what began it, what names it in lists, its events."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from flowstudio.engine.bound import BoundPlan
 from flowstudio.engine.record import Redacting
@@ -13,8 +13,17 @@ from flowstudio.expressions.text import compile_text
 from flowstudio.sdk.stream import Stream
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.runs import RunRecord, RunStore
+from flowstudio.trace.events import AttemptFailed, Event, Logged
+from flowstudio.trace.limits import LeftOut
+from flowstudio.trace.payloads import Ref
+from flowstudio.trace.records import to_record
 
 Json = Any
+
+STORED: Final = "$stored"
+"""In the record of an event: the hash of the payload that stands there."""
+GIVEN: Final = "$given"
+"""In the record of an event: a payload that is there itself, because it is as short as its hash."""
 
 
 def begin_record(
@@ -27,6 +36,7 @@ def begin_record(
     payload: Json,
     started_at: float,
     parent: Mapping[str, Json] | None = None,
+    path: str | None = None,
 ) -> RunRecord:
     """The record of a run that begins with this payload; secrets are masked in all that is kept."""
     flow = bound.plan.flow
@@ -42,7 +52,29 @@ def begin_record(
         payload=None if isinstance(payload, Stream) else payloads.put(shown).hash,
         parent=parent,
         document=flow.to_document(),
+        path=path,
+        given=bound.redactor.payload(dict(bound.variables)),
     )
+
+
+class EventRecord:
+    """A recorder that keeps the events from which a run can be gone on with; `ref` stores a payload."""
+
+    def __init__(self, record: RunRecord, ref: Callable[[Json], Ref]) -> None:
+        self._record = record
+        self._ref = ref
+
+    def record(self, event: Event) -> None:
+        """Takes note of an event."""
+        if isinstance(event, LeftOut):
+            self._record.cut()
+        elif not isinstance(event, (Logged, AttemptFailed)):  # the log is recorded as it is told
+            self._record.event(to_record(event, self._kept))
+
+    def _kept(self, payload: Json) -> Json:
+        if isinstance(payload, dict | list) or (isinstance(payload, str) and len(payload) > 64):
+            return {STORED: self._ref(payload).hash}
+        return {GIVEN: payload}
 
 
 def _label(bound: BoundPlan, payload: Json, at: float) -> str:
@@ -56,4 +88,4 @@ def _label(bound: BoundPlan, payload: Json, at: float) -> str:
         return ""  # a label is a help, and must not keep a run from beginning
 
 
-__all__ = ["begin_record"]
+__all__ = ["GIVEN", "STORED", "EventRecord", "begin_record"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
 from flowstudio.errors import ProtocolError
+from flowstudio.trace.canonical import canonical
 
 Json = Any
 
@@ -42,10 +44,25 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The parameters of a method: unknown ones are refused."""
 
 
+class Retain(Params, frozen=True, kw_only=True):
+    """Keeps at most so many runs, so many days and so many megabytes of them, and forgets the oldest beyond that.
+
+    What somebody keeps or looks at stays, and so does what is under way; a run stays with its forks.
+    """
+
+    runs: int = 10_000
+    days: float = 30
+    megabytes: float = 2_000
+
+
 class Initialize(Params, frozen=True):
-    """Comes first: `data` is the data directory in which payloads and history are kept."""
+    """Comes first: `data` is the data directory in which payloads and history are kept, `retain` how long.
+
+    Where the history there cannot be used the session works without one, and the answer says why in `history`.
+    """
 
     data: str | None = None
+    retain: Retain | None = None
 
 
 class At(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,6 +132,8 @@ class Run(Params, frozen=True, rename={"from_": "from"}):
     pins: dict[str, Pin] = {}
     from_: str | None = None
     to: str | None = None
+    again: str | None = None
+    """A recorded run whose first message is taken, with its trigger, in the place of `payload` and `meta`."""
 
 
 class Movement(Params, frozen=True):
@@ -146,12 +165,23 @@ class Goto(Params, frozen=True):
     run: str | None = None
 
 
+class Given(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a fork of a run of the history begins with: values, logins, where its flow's file lies, where it stops."""
+
+    vars: dict[str, Json] = {}
+    secrets: dict[str, dict[str, str]] = {}
+    path: str | None = None
+    breakpoints: list[Breakpoint] = []
+    muted: bool = False
+
+
 class Edit(Params, frozen=True):
     """Changes what waits now, or begins a fork at an earlier moment; the answer names the run that goes on.
 
     `payload` replaces the payload, `value` what lies at `path` in it; `answer` stands in for an effect. `visit` alone is
     a fork from before that visit, unchanged. With `flow` a fork goes on with a changed flow, at the live head too: refused
-    with problems where a waiting message's step or an open scope is not in it any more.
+    with problems where a waiting message's step or an open scope is not in it any more. In a run of the history a fork
+    begins with what is `given`, and nothing is sent that was answered before.
     """
 
     payload: msgspec.Raw = msgspec.Raw(b"")
@@ -161,6 +191,7 @@ class Edit(Params, frozen=True):
     answer: Json = None
     visit: int | None = None
     run: str | None = None
+    given: Given | None = None
 
 
 class Origin(Params, frozen=True):
@@ -270,25 +301,67 @@ class Diff(Params, frozen=True):
 
 
 class Runs(Params, frozen=True):
-    """A page of the recorded runs, newest first: `find` in label, flow, steps and errors."""
+    """A page of the recorded runs, newest first, forks behind their run: `find` in label, flow, id, steps and errors.
+
+    With `value` they are those in which a payload that came in or went out holds `find`; each then has where it was
+    `found`: visit, side and path. `within` as for `payload`: the answer comes with its `share` until all are looked
+    through. `since` and `before` are seconds since 1970.
+    """
 
     find: str = ""
     status: str | None = None
     offset: int = 0
     limit: int = 100
+    flow: str | None = None
+    since: float | None = None
+    before: float | None = None
+    value: bool = False
+    within: int | None = None
+
+
+class History(Params, frozen=True):
+    """What the history holds: the `flows` that have runs, the `bytes` on disk, and the `retention`."""
+
+
+class Mark(Params, frozen=True):
+    """Keeps runs whatever is swept (`kept`), or no longer; gives them another `label`."""
+
+    runs: list[str]
+    kept: bool | None = None
+    label: str | None = None
+
+
+class Compare(Params, frozen=True):
+    """The visits of two runs aligned by address, each with what `differs`; with `differing` those alone.
+
+    The answer also has how many `visits` there are in either, and how many of them are `differing`.
+    """
+
+    a: str
+    b: str
+    differing: bool = False
+    offset: int = 0
+    limit: int = 200
 
 
 class Open(Params, frozen=True):
-    """Tells a recorded run again: its flow in the answer, then every `visit`, its `log` and how it `finished`."""
+    """Tells a recorded run again: its flow in the answer, then every `visit`, its `log` and how it `finished`.
+
+    From then on it can be moved in, and forks can begin in it where it is `whole`: nothing of it is done again.
+    """
 
     run: str
     data: str | None = None
 
 
 class Delete(Params, frozen=True):
-    """Forgets recorded runs, and the payloads that no other run refers to."""
+    """Forgets recorded runs with their forks, and the payloads that no other run refers to.
+
+    With `ask` it is only said which `runs` would go.
+    """
 
     runs: list[str]
+    ask: bool = False
 
 
 class Trace(Params, frozen=True):
@@ -324,8 +397,12 @@ METHODS: Final[dict[str, type[Params]]] = {
     "diff": Diff,
     "trace": Trace,
     "runs": Runs,
+    "history": History,
     "open": Open,
+    "mark": Mark,
+    "compare": Compare,
     "delete": Delete,
+    "retain": Retain,
 }
 
 
@@ -362,6 +439,7 @@ NOTIFICATIONS: Final[dict[str, tuple[str, str]]] = {
         "step method path status reason at",
         "While it listens: a request that the trigger did not take, with the status that it was answered and why.",
     ),
+    "history_failed": ("message", "The history of runs could not be written or swept; runs go on without it."),
     "finished": ("run status outputs filtered visits duration_ms error", "The run has ended."),
 }
 """What a session tells without being asked: the fields, and when."""
@@ -374,6 +452,11 @@ class Call(msgspec.Struct, frozen=True):
     params: msgspec.Raw = msgspec.Raw(b"{}")
     id: int | str | None = None
     jsonrpc: str = "2.0"
+
+
+def notification(method: str, params: Mapping[str, Json]) -> bytes:
+    """The line that tells something without being asked."""
+    return canonical({"jsonrpc": "2.0", "method": method, "params": dict(params)}) + b"\n"
 
 
 _calls = msgspec.json.Decoder(Call)

@@ -12,8 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 from flowstudio import __version__
-from flowstudio.engine.bound import BoundPlan
+from flowstudio.engine.bound import BoundPlan, Values
 from flowstudio.engine.breakpoints import Breakpoint
 from flowstudio.engine.gate import Pin
 from flowstudio.engine.record import Redacting
@@ -26,6 +28,7 @@ from flowstudio.errors import (
     Problem,
     ProtocolError,
     StepError,
+    StoreError,
 )
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.flow.called import Called, beside, nowhere
@@ -34,14 +37,17 @@ from flowstudio.flow.model import ABSENT, Flow
 from flowstudio.plan.compile import compile_flow
 from flowstudio.plan.plan import Plan
 from flowstudio.runtime import protocol
+from flowstudio.runtime.archive import Archive
 from flowstudio.runtime.debugging import DebuggedRun, breakpoint_of, pin_of
 from flowstudio.runtime.launch import launched
 from flowstudio.runtime.listening import Listening
+from flowstudio.runtime.recorded import RecordedRun, Revival, refuse_masked
 from flowstudio.runtime.tidying import Tidying
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.registry import Registry
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.places import cache_dir
+from flowstudio.stores.retention import Retention
 from flowstudio.stores.runs import RunStore
 from flowstudio.trace.payloads import canonical, parse
 
@@ -50,6 +56,8 @@ Json = Any
 
 _MUCH_WORK = 0.1
 """Seconds of looking into payloads after which memory may be free that was not before."""
+_FLUSHED_EVERY = 1.0
+"""Seconds after which what a run has told is on disk, however little it is."""
 _KEPT_RUNS = 50
 """So many runs can be looked back into; a screen that listens for days makes thousands."""
 
@@ -61,9 +69,11 @@ class Session:
         self._registry = registry
         self._send = send
         self._payloads: PayloadStore | None = None
-        self._history: RunStore | None = None
+        self._archive: Archive | None = None
         """The runs in the data directory; None where the session has none."""
-        self._runs: dict[str, DebuggedRun] = {}
+        self._no_history = ""
+        """Why it has none although it has a data directory."""
+        self._runs: dict[str, DebuggedRun | RecordedRun] = {}
         self._live: DebuggedRun | None = None
         self._stage = contextlib.AsyncExitStack()
         """What the current run has opened; it stays open for its forks."""
@@ -71,11 +81,16 @@ class Session:
         """In these forks can begin: that of the current run, and those of changed flows that it went on with."""
         self._called: Called = nowhere
         """Finds the flows that the current run's flow calls."""
+        self._path: str | None = None
+        """The file of the current run's flow."""
         self._current: str | None = None
         self._running: asyncio.Task[None] | None = None
         self._listening: Listening | None = None
         self._listened: Called = nowhere
         """Finds the flows that the flow which listens calls."""
+        self._listened_path: str | None = None
+        self._revivals: set[str] = set()
+        """The runs that were brought back from the history, where secrets are masked."""
         self._turns = asyncio.Lock()
         self._queued = 0
         """How many firings wait for their turn."""
@@ -104,9 +119,8 @@ class Session:
             "search": self._search,
             "diff": self._diff,
             "trace": self._trace,
-            "runs": self._list_runs,
             "open": self._open,
-            "delete": self._delete,
+            **{method: self._archived(method) for method in ("runs", "history", "mark", "compare", "delete", "retain")},
         }
 
     async def handle(self, line: bytes) -> None:
@@ -133,14 +147,14 @@ class Session:
         self._tidying.stop()
         await self._unlisten(None)
         await self._break_off()
+        if self._archive is not None:
+            await self._archive.close()
         if self._payloads is not None:
             self._payloads.close()
-        if self._history is not None:
-            self._history.close()
 
     def notify(self, method: str, params: Mapping[str, Json]) -> None:
         """Tells the other end something that it did not ask for."""
-        self._write({"jsonrpc": "2.0", "method": method, "params": params})
+        self._send(protocol.notification(method, params))
 
     def _write(self, message: Mapping[str, Json]) -> None:
         self._send(canonical(dict(message)) + b"\n")
@@ -153,10 +167,34 @@ class Session:
 
     async def _initialize(self, params: protocol.Initialize) -> Json:
         if self._payloads is None:
-            own = cache_dir() / "sessions"
-            self._payloads = PayloadStore(Path(params.data)) if params.data else PayloadStore.of_session(own)
-            self._history = RunStore(Path(params.data)) if params.data else None
-        return {"version": __version__, "protocol": 1, "pid": os.getpid()}
+            self._open_stores(params)
+        return {
+            "version": __version__,
+            "protocol": 1,
+            "pid": os.getpid(),
+            "history": self._no_history or self._archive is not None,
+        }
+
+    def _open_stores(self, params: protocol.Initialize) -> None:
+        """Opens the data directory; runs work without a history where that is damaged, or of a newer version."""
+        own = cache_dir() / "sessions"
+        if not params.data:
+            self._payloads = PayloadStore.of_session(own)
+            return
+        payloads: PayloadStore | None = None
+        try:
+            payloads = PayloadStore(Path(params.data))
+            history = RunStore(Path(params.data))
+        except StoreError as error:
+            if payloads is not None:
+                payloads.close()
+            self._payloads = PayloadStore.of_session(own)
+            self._no_history = str(error)
+            return
+        self._payloads = payloads
+        told = params.retain
+        kept = Retention() if told is None else Retention.of(told.runs, told.days, told.megabytes)
+        self._archive = Archive(history, payloads, self._send, self.notify, kept)
 
     async def _evaluate(self, params: protocol.Evaluate) -> Json:
         from flowstudio.expressions.language import VisitClock, compile_expression
@@ -203,8 +241,12 @@ class Session:
         plan = compile_flow(flow, self._registry, _called_by(path))
         if params.from_ is not None and params.from_ not in plan.index:
             raise InvalidInputError(Problem(f"there is no step {params.from_} to begin at", remedy="name a step's id"))
-        trigger = params.from_ or _trigger_of(plan, params.trigger)
-        if params.payload_file is not None:
+        meta: Mapping[str, Json] = params.meta
+        again = None if params.again is None else self.archive.trigger_of(params.again, plan)
+        trigger = params.from_ or _trigger_of(plan, params.trigger or again)
+        if params.again is not None:
+            payload, meta = self.archive.message_of(params.again)
+        elif params.payload_file is not None:
             payload = read_payload(params.payload_file)
         elif bytes(params.payload):
             payload = parse(bytes(params.payload))
@@ -216,11 +258,11 @@ class Session:
             plan, self._registry, variables=params.vars, logins=params.secrets, folder=_folder_of(path)
         )
         bound = await self._stage.enter_async_context(launching)
-        self._bounds, self._called = [bound], _called_by(path)
+        self._bounds, self._called, self._path = [bound], _called_by(path), path
         run = DebuggedRun(
             bound,
             trigger,
-            Message(payload, params.meta),
+            Message(payload, meta),
             self.payloads,
             self.notify,
             breakpoints=self._breakpoints_of(params.breakpoints),
@@ -231,18 +273,32 @@ class Session:
         return self._begin(run)
 
     def _begin(self, run: DebuggedRun) -> Json:
-        self._runs[run.id] = run
-        self._current = run.id
-        for old in list(self._runs)[:-_KEPT_RUNS]:
-            del self._runs[old]
-        if self._history is not None:
-            run.record_in(self._history)
+        self._keep(run)
+        if self._archive is not None:
+            run.record_in(self._archive.store, self._path)
+            self._archive.store.hold(run.id)
         self._live = run
         # The answer that names the run goes out before the run's first notification: the task begins in a turn to come.
         self._running = asyncio.ensure_future(self._whole_run(run))
         return {"run": run.id}
 
+    def _keep(self, run: DebuggedRun | RecordedRun) -> None:
+        """Has a run at hand until many others came after it."""
+        self._runs.pop(run.id, None)
+        self._runs[run.id] = run
+        self._current = run.id
+        for old in list(self._runs)[:-_KEPT_RUNS]:
+            del self._runs[old]
+            if self._archive is not None:
+                self._archive.store.let_go(old)
+
+    async def _flush_now_and_then(self, run: DebuggedRun) -> None:
+        while True:
+            await asyncio.sleep(_FLUSHED_EVERY)
+            run.flush()
+
     async def _whole_run(self, run: DebuggedRun) -> None:
+        flushing = asyncio.ensure_future(self._flush_now_and_then(run))
         try:
             await run.run()
         except Exception as error:
@@ -251,6 +307,7 @@ class Session:
             self.notify("finished", {"run": run.id, "status": "failed", "outputs": [], "error": told})
             raise
         finally:
+            flushing.cancel()
             if self._live is run:
                 self._live = None
             self._tidying.soon()
@@ -278,8 +335,11 @@ class Session:
         return {}
 
     async def _origin(self, params: protocol.Origin) -> Json:
+        run = self._run_named(params.run)
         try:
-            return {"hops": self._run_named(params.run).origin(params.visit, tuple(params.path), params.side)}
+            if isinstance(run, RecordedRun):
+                run = await self._revived(run.id, params.visit)
+            return {"hops": run.origin(params.visit, tuple(params.path), params.side)}
         except LookupError as error:
             raise ProtocolError(str(error), code=protocol.NOT_FOUND) from None
 
@@ -288,6 +348,8 @@ class Session:
 
     async def _edit(self, params: protocol.Edit) -> Json:
         run = self._run_named(params.run)
+        if isinstance(run, RecordedRun) or (run.bound not in self._bounds and self._live is None and self._archive):
+            run, params = await self._brought_back(run, params)
         if params.answer is not None:
             run.answer(params.answer)
             return {"run": run.id}
@@ -308,8 +370,57 @@ class Session:
             )
         bound = None if params.flow is None else self._rebound(run.bound, params.flow)
         fork = run.fork(params.visit, params.path, value, changed=changed, bound=bound)
+        if run.id in self._revivals:
+            refuse_masked(fork)
         await self._end_live()
         return self._begin(fork)
+
+    async def _brought_back(
+        self, run: DebuggedRun | RecordedRun, params: protocol.Edit
+    ) -> tuple[DebuggedRun, protocol.Edit]:
+        """A run of the history, and the edit, as if it had just ended here: a fork of it can begin."""
+        self._refuse_second_run()
+        visit = params.visit if params.visit is not None or not isinstance(run, RecordedRun) else run.visit
+        if visit is None:
+            raise InvalidInputError(Problem("a fork begins before a visit", remedy="name one, or go back to one"))
+        revived = await self._revived(run.id, visit, params.given or protocol.Given())
+        self._revivals.add(revived.id)
+        return revived, msgspec.structs.replace(params, visit=visit, run=revived.id)
+
+    async def _revived(self, run: str, visit: int, given: protocol.Given | None = None) -> DebuggedRun:
+        """The run in which a visit was made, brought back; with what is `given` for its flow, or only to be looked at."""
+        store = self.archive.store
+        path = given.path if given is not None and given.path is not None else store.run(run)["path"]
+        called = _called_by(path)
+        made: dict[bytes, Plan] = {}
+
+        def compiled(document: Mapping[str, Json]) -> Plan:
+            key = canonical(dict(document))
+            if key not in made:
+                made[key] = compile_flow(flow_from_document(document), self._registry, called)
+            return made[key]
+
+        revival = Revival(store, self.payloads, self.notify, compiled)
+        run = revival.run_with(run, visit)
+        document = store.document(run)
+        if document is None:
+            raise InvalidInputError(Problem(f"the flow of run {run} was not recorded", remedy="run the flow again"))
+        plan = compiled(document)
+        variables = {
+            name: value
+            for name, value in {**store.given(run), **({} if given is None else given.vars)}.items()
+            if name in plan.flow.variables
+        }
+        if given is None:
+            bound = BoundPlan(plan, Values(variables, {}, None, None, _folder_of(path)), self._registry)
+            return await asyncio.to_thread(revival.revived, run, bound)
+        await self._clear()
+        logins = {slot: login for slot, login in given.secrets.items() if slot in plan.flow.connections}
+        launching = launched(plan, self._registry, variables=variables, logins=logins, folder=_folder_of(path))
+        bound = await self._stage.enter_async_context(launching)
+        self._bounds, self._called, self._path = [bound], called, path
+        breakpoints = self._breakpoints_of(given.breakpoints)
+        return await asyncio.to_thread(lambda: revival.revived(run, bound, breakpoints=breakpoints, muted=given.muted))
 
     def _rebound(self, bound: BoundPlan, document: Mapping[str, Json]) -> BoundPlan:
         """What a fork uses that goes on with a changed flow: open as long as what the run before has opened."""
@@ -346,7 +457,7 @@ class Session:
             folder=_folder_of(path),
         )
         found = await listening.start()
-        self._listening, self._listened = listening, _called_by(path)
+        self._listening, self._listened, self._listened_path = listening, _called_by(path), path
         self._breakpoints, self._muted = self._breakpoints_of(params.breakpoints), params.muted
         self._pins = {step: pin_of(step, pin) for step, pin in params.pins.items()}
         return found
@@ -372,7 +483,7 @@ class Session:
     async def _begin_fired(self, bound: BoundPlan, trigger: str, message: Message) -> Runner:
         if bound not in self._bounds:
             await self._clear()
-            self._bounds, self._called = [bound], self._listened
+            self._bounds, self._called, self._path = [bound], self._listened, self._listened_path
         run = DebuggedRun(
             bound,
             trigger,
@@ -434,49 +545,42 @@ class Session:
         )
 
     @property
-    def history(self) -> RunStore:
+    def archive(self) -> Archive:
         """The recorded runs; ProtocolError where the session keeps none."""
-        if self._history is None:
+        if self._archive is None:
             raise ProtocolError(
-                "this session keeps no history: it has no data directory; initialize it with one",
+                self._no_history or "this session keeps no history: it has no data directory; initialize it with one",
                 code=protocol.NO_HISTORY,
             )
-        return self._history
+        return self._archive
 
-    async def _list_runs(self, params: protocol.Runs) -> Json:
-        return self.history.runs(params.find, params.status, params.offset, params.limit)
+    def _archived(self, method: str) -> Callable[[Any], Awaitable[Json]]:
+        async def answer(params: Any) -> Json:
+            archive = self.archive
+            live = None if self._live is None else self._live.id
+            if isinstance(params, protocol.Delete) and live in archive.store.families_of(params.runs):
+                raise ProtocolError(f"run {live} is live; stop it first", code=protocol.RUN_IS_LIVE)
+            handlers: dict[str, Callable[[Any], Awaitable[Json]]] = {
+                "runs": archive.list,
+                "history": archive.overview,
+                "mark": archive.mark,
+                "compare": archive.compare,
+                "delete": archive.delete,
+                "retain": archive.retain,
+            }
+            return await handlers[method](params)
+
+        return answer
 
     async def _open(self, params: protocol.Open) -> Json:
-        history = self.history if params.data is None else RunStore(Path(params.data))
-        try:
-            run = history.run(params.run)
-            document = history.document(params.run)
-            visits, lines = history.visits(params.run), history.lines(params.run)
-        except KeyError:
-            raise ProtocolError(f"there is no run {params.run} in the history", code=protocol.NOT_FOUND) from None
-        finally:
-            if history is not self._history:
-                history.close()
-        asyncio.get_running_loop().call_soon(self._tell_again, run, visits, lines)
-        return {**run, "document": document}
-
-    def _tell_again(
-        self, run: Mapping[str, Json], visits: Sequence[Mapping[str, Json]], lines: Sequence[Mapping[str, Json]]
-    ) -> None:
-        for visit in visits:
-            self.notify("visit", visit)
-        for line in lines:
-            self.notify("log", line)
-        names = ("run", "status", "outputs", "filtered", "visits", "duration_ms", "error")
-        self.notify("finished", {name: run[name] for name in names})
-
-    async def _delete(self, params: protocol.Delete) -> Json:
-        live = [run for run in params.runs if self._live is not None and run == self._live.id]
-        if live:
-            raise ProtocolError(f"run {live[0]} is live; stop it first", code=protocol.RUN_IS_LIVE)
-        deleted = self.history.delete(params.runs)
-        await asyncio.to_thread(lambda: self.payloads.sweep(self.history.in_use()))
-        return {"deleted": deleted}
+        if self._live is not None and self._live.id == params.run:
+            raise ProtocolError(f"run {params.run} is live; it is on show already", code=protocol.RUN_IS_LIVE)
+        run, told = await self.archive.open(params)
+        current = self._current
+        self._keep(run)
+        if self._live is not None:
+            self._current = current  # what moves without a name is the live one
+        return told
 
     async def _value(self, params: protocol.Value) -> Json:
         def piece() -> Json:
@@ -524,7 +628,7 @@ class Session:
     async def _trace(self, params: protocol.Trace) -> Json:
         return self._run_named(params.run).broadcast.trace(params.offset, params.limit)
 
-    def _run_named(self, run: str | None) -> DebuggedRun:
+    def _run_named(self, run: str | None) -> DebuggedRun | RecordedRun:
         found = self._runs.get(run or self._current or "")
         if found is None:
             raise ProtocolError(f"there is no run {run or ''}".rstrip(), code=protocol.NOT_FOUND)

@@ -29,6 +29,7 @@ from flowstudio.stores.pieces import Pieces
 from flowstudio.trace.canonical import Json, parse, uncollected
 from flowstudio.trace.chunks import Body, Node, Seen, digest, is_tree, named_below, read_chunk, read_node
 from flowstudio.trace.payloads import WHOLE_UP_TO, Ref, described
+from flowstudio.trace.search import Wanted
 
 COMPRESSED_ABOVE: Final = 1024
 """Bytes; smaller bodies gain nothing."""
@@ -223,6 +224,52 @@ class PayloadStore:
         value = self._at(name, ())
         made: Found = self._derived(("found", name, text), lambda: Found(value, text, self.folder))
         return made
+
+    def held(self, name: str, wanted: Wanted) -> Found | None:
+        """`found` for whoever looks through very many payloads: None where it does not hold the text, as its bytes tell.
+
+        Nothing is remembered of it; KeyError where the payload is not kept.
+        """
+        row = self._query("select packed, body from payloads where hash = ?", name)
+        if row is None or row[0] == _DROPPED:
+            raise KeyError(name)
+        packed, stored = row
+        body = self._checked(name, lambda: _unpacked(packed, stored))
+        if not is_tree(body):
+            if not wanted.may_lie_in(body):
+                return None
+            return Found(self._checked(name, lambda: parse(body)), wanted.folded, self.folder)
+        return Found(chunked(self, self._checked(name, lambda: read_node(body))), wanted.folded, self.folder)
+
+    def weigh(self, names: Iterable[str], counted: set[str]) -> int:
+        """The bytes of bodies on disk that payloads take beyond those in `counted`, to which they and their chunks are added."""
+        total = 0
+        for name in names:
+            if name in counted:
+                continue
+            counted.add(name)
+            row = self._query("select size, length(body) from payloads where hash = ?", name)
+            if row is None:
+                continue
+            total += row[1]
+            if row[0] > WHOLE_UP_TO:
+                body = self._query("select packed, body from payloads where hash = ?", name)
+                plain = b"" if body is None or body[0] == _DROPPED else _unpacked(*body)
+                if is_tree(plain):
+                    total += self._weigh_chunks(read_node(plain), counted)
+        return total
+
+    def _weigh_chunks(self, node: Node, counted: set[str]) -> int:
+        total = 0
+        for name, is_node in named_below(node):
+            if name in counted:
+                continue
+            counted.add(name)
+            row = self._query("select length(body) from chunks where hash = ?", name)
+            total += 0 if row is None else row[0]
+            if is_node:
+                total += self._weigh_chunks(self.node(name), counted)
+        return total
 
     def differing(self, before: str, after: str, path: Sequence[str | int] = ()) -> Differing:
         """What differs between two payloads at a path, to be grown by who asks; KeyError where one has nothing there."""

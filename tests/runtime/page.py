@@ -29,7 +29,7 @@ def page() -> str:
     for name, model in protocol.METHODS.items():
         parts.append(f"### {name}\n\n{inspect.cleandoc(model.__doc__ or '')}\n")
         parts.append(_table(model))
-    for model in (protocol.Breakpoint, protocol.Pin, protocol.At):
+    for model in (protocol.Breakpoint, protocol.Pin, protocol.At, protocol.Given):
         parts.append(f"### The object {model.__name__}\n\n{inspect.cleandoc(model.__doc__ or '')}\n")
         parts.append(_table(model))
     parts.append("## Notifications\n\n| name | fields | when |\n|---|---|---|")

@@ -333,8 +333,8 @@ def test_a_recorded_run_is_found_told_again_and_deleted(session: Client, server:
     session.until("finished")
     listed = session.call("runs")
     assert [(each["run"], each["status"], each["parent"]) for each in listed["runs"]] == [
-        (fork, "stopped", {"run": run, "at": 2}),
         (run, "succeeded", None),
+        (fork, "stopped", {"run": run, "at": 2}),
     ]
     assert session.call("runs", find="Order of Ada")["runs"][-1]["label"] == "Order of Ada"
     opened = session.call("open", run=run)
@@ -344,6 +344,7 @@ def test_a_recorded_run_is_found_told_again_and_deleted(session: Client, server:
     assert session.until("finished")["run"] == run
     page = session.call("payload", hash=told["output"]["hash"], path=[], offset=0, limit=10)
     assert page["items"][0]["value"] == "Ada"
-    assert session.call("delete", runs=[run]) == {"deleted": 1}
-    assert [each["run"] for each in session.call("runs")["runs"]] == [fork]
+    assert session.call("delete", runs=[run], ask=True) == {"runs": [run, fork]}
+    assert session.call("delete", runs=[run]) == {"deleted": 2}
+    assert session.call("runs")["runs"] == []
     assert session.ask("open", run=run)["error"]["code"] == protocol.NOT_FOUND
