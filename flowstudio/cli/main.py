@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pause": ("flowstudio.cli.hosting", "Pause instances"),
     "resume-instance": ("flowstudio.cli.hosting", "Let paused instances go on"),
     "remove": ("flowstudio.cli.hosting", "Remove instances"),
+    "runs": ("flowstudio.cli.history", "List recorded runs"),
     "components": ("flowstudio.cli.catalogue", "List the components, or describe one"),
     "schema": ("flowstudio.cli.catalogue", "Print a JSON Schema"),
     "session": ("flowstudio.cli.screens", "Serve an editor over standard input and output"),
