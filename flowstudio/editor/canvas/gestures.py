@@ -338,6 +338,7 @@ class Connect(Gesture):
         self._step = step
         self._port = port
         self._picked = picked
+        self._was_chosen = False
         self._target: tuple[StepItem, CardPort] | None = None
         self._refusals: dict[str, str] = {}
 
@@ -355,6 +356,7 @@ class Connect(Gesture):
             for end in ends or ():
                 if end is not self._step:
                     self._refusals.pop(end.key, None)
+            self._was_chosen = self._picked.isSelected()
             self._picked.setVisible(False)
         self.board.set_wiring(True, self._refusals)
         self.board.start_wire(self._step, self._port, pointer.scene)
@@ -421,6 +423,12 @@ class Connect(Gesture):
         QToolTip.hideText()
         if self._picked is not None:
             self._picked.setVisible(True)
+            # What cannot be seen cannot be selected either: hiding it took that away, though nobody chose otherwise.
+            scene = self._picked.scene()
+            if scene is not None:
+                blocked = scene.blockSignals(True)
+                self._picked.setSelected(self._was_chosen)
+                scene.blockSignals(blocked)
         self.board.end_wire()
 
 

@@ -127,6 +127,8 @@ class Selected(QObject):
     def paste(self, point: QPointF) -> None:
         """Pastes what was copied, or a flow's text, at a point of the scene; other text is handed on."""
         data = QGuiApplication.clipboard().mimeData()
+        if data is None:
+            return  # type: ignore[unreachable] # Qt gives nothing where nobody ever copied, whatever its stubs say
         held = (
             bytes(data.data(MIME_EDITS).data()).decode("utf-8", "replace")
             if data.hasFormat(MIME_EDITS)
