@@ -92,7 +92,9 @@ def _found(folder: Path, sought: Sought, value: str, limit: int) -> tuple[int, l
             with contextlib.closing(PayloadStore(folder)) as payloads:
                 holding = RunsHolding(store, payloads, sought, value)
                 _look_through(holding)
-                return len(holding), [{**store.run(run), "found": place} for run, place in holding.page(0, limit)]
+                hits = holding.page(0, limit)
+                told = store.told([run for run, _ in hits])
+                return len(holding), [{**told[run], "found": place} for run, place in hits if run in told]
     except StoreError as error:
         wrong(str(error).rstrip("."), field="data")
 

@@ -84,6 +84,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("inspector", "Inspector", "View", ("Ctrl+I",), checkable=True),
     Command("outline", "Outline", "View", ("Ctrl+Shift+O",), "list-numbers", "the steps in run order", checkable=True),
     Command("project", "Flows of the folder", "View", ("Ctrl+Shift+E",), "folder-open", checkable=True),
+    Command("runs", "Runs", "View", ("Ctrl+Alt+R",), "clock-counter-clockwise", "the history: find, open, resume"),
     Command("connections", "Connections", "View", (), "key", "the logins of the flows at hand"),
     Command("focus", "Focus view", "View", (), "arrows-out", "the selected step alone: Enter, or a double click"),
     Command("frame_all", "Frame all", "View", (), "frame-corners"),

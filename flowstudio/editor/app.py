@@ -17,6 +17,7 @@ from flowstudio.editor.desk import Surround
 from flowstudio.editor.engine_process import EngineProcess
 from flowstudio.editor.panels import about
 from flowstudio.editor.panels.rail import mark_picture
+from flowstudio.editor.panels.retention import retained
 from flowstudio.editor.preferences import Preferences
 from flowstudio.editor.theme import Themes
 from flowstudio.editor.window import EditorWindow
@@ -47,7 +48,7 @@ class Editor:
         self.themes.set_reduced_motion(self.preferences.flag("reduced_motion"))
         self.themes.apply(application)
         self.registry = Registry.from_entry_points()
-        self.engine = EngineProcess()
+        self.engine = EngineProcess(initialize={"data": str(data_dir()), "retain": retained(self.preferences)})
         self.previews = EngineProcess()
         self.trials = EngineProcess()
         self.recovery = RecoveryStore(data_dir())

@@ -377,21 +377,27 @@ class Desk(QObject):
     def _pin(self, steps: Any) -> None:
         """Pins what the steps put out last, or how they failed."""
         for step in steps:
-            title = self.document.flow.title_of(step)
-            if not self.running.may_pin(step):
-                self.said.emit(f"{title} cannot be pinned: only a step that turns one message into one can", "warn")
-                continue
             places = self.playback.visits_of(step)
-            visit = self.playback.visits[places[-1]] if places else {}
-            output, error = visit.get("output"), visit.get("error")
-            if error is not None:
-                self._pinned(step, {"error": dict(error)})
-            elif output is None:
-                self.said.emit(f"{title} has put out nothing that could be pinned. Run the flow first.", "warn")
-            elif output["bytes"] > LARGEST_PAYLOAD:
-                self.said.emit(f"What {title} put out is larger than 1 MB, which is too large for a pin", "warn")
-            else:
-                self._pin_output(step, visit)
+            self.pin_visit(step, self.playback.visits[places[-1]] if places else {})
+
+    def pin_visit(self, step: str, visit: Mapping[str, Any]) -> None:
+        """Pins what a visit put out, or how it failed."""
+        if step not in self.document.flow.steps:
+            self.said.emit(f"There is no step {step} in this flow any more that could be pinned", "warn")
+            return
+        title = self.document.flow.title_of(step)
+        if not self.running.may_pin(step):
+            self.said.emit(f"{title} cannot be pinned: only a step that turns one message into one can", "warn")
+            return
+        output, error = visit.get("output"), visit.get("error")
+        if error is not None:
+            self._pinned(step, {"error": dict(error)})
+        elif output is None:
+            self.said.emit(f"{title} has put out nothing that could be pinned. Run the flow first.", "warn")
+        elif output["bytes"] > LARGEST_PAYLOAD:
+            self.said.emit(f"What {title} put out is larger than 1 MB, which is too large for a pin", "warn")
+        else:
+            self._pin_output(step, visit)
 
     def _pin_output(self, step: str, visit: Mapping[str, Any]) -> None:
         port = next(iter(visit.get("left") or {}), "out")

@@ -100,6 +100,12 @@ class Desks(QObject):
         desk.document.keep_for_recovery()
         return desk
 
+    def open_flow(self, flow: Flow) -> Desk:
+        """Opens a flow that lies in no file here; saving asks for a place."""
+        desk = Desk(self._shared, self)
+        desk.document.new(flow)
+        return self._take_in(desk)
+
     def ask_folder(self) -> Path | None:
         """Lets a person choose a folder."""
         name = QFileDialog.getExistingDirectory(self._window, "Open folder", str(self._folder()))

@@ -113,6 +113,10 @@ class EngineProcess(QObject):
         """The process id; 0 when none runs."""
         return self._process.processId() if self._process is not None else 0
 
+    def initialize_with(self, **params: Any) -> None:
+        """Has processes that start from now on be told this when they are initialized."""
+        self._initialize.update(params)
+
     def start(self) -> None:
         """Starts the process if it does not run; `ready` tells when it can be used."""
         if self._process is not None or self._closed:

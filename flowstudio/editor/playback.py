@@ -18,7 +18,12 @@ RunStatus = Literal["idle", "starting", "running", "paused", "succeeded", "faile
 FRAME_MS: Final = 33
 """News is told at most 30 times a second, however fast the run is."""
 
-_ENDS: Final[Mapping[str, RunStatus]] = {"succeeded": "succeeded", "stopped": "stopped", "cancelled": "stopped"}
+_ENDS: Final[Mapping[str, RunStatus]] = {
+    "succeeded": "succeeded",
+    "stopped": "stopped",
+    "cancelled": "stopped",
+    "interrupted": "stopped",
+}
 _ENDED_WELL: Final = frozenset({"succeeded", "filtered", "replayed"})
 
 KEPT_RUNS: Final = 20
@@ -172,11 +177,15 @@ class RunRecord:
     stood: float = 0.0
     """Seconds for which it stood still: no part of its time."""
     has_stood: bool = False
+    recorded: bool = False
+    """It is of the history: another process may have made it."""
+    was_edited: bool = False
+    """Somebody changed it then, as the history says."""
 
     @property
     def marked(self) -> bool:
         """Whether somebody changed what this run worked on."""
-        return bool(self.edited or self.answered)
+        return bool(self.edited or self.answered or self.was_edited)
 
     @property
     def label(self) -> str:
@@ -349,6 +358,44 @@ class Playback(QObject):
         self._set_status("running")
         self.reset.emit()
         self.runs_changed.emit()
+
+    def recall(
+        self,
+        flow: Flow,
+        told: Mapping[str, Any],
+        visits: Iterable[Mapping[str, Any]],
+        lines: Iterable[Mapping[str, Any]],
+    ) -> RunRecord:
+        """Takes a run of the history among the runs, whole as the session has told it, and shows it at its end."""
+        for known in [record for record in self.runs if record.run == told["run"]]:
+            self.runs.remove(known)
+        self._count += 1
+        record = RunRecord(
+            flow,
+            self._count,
+            run=str(told["run"]),
+            status=_ENDS.get(str(told["status"]), "failed"),
+            outputs=told.get("outputs") or (),
+            error=told.get("error"),
+            reachable=_reachable(flow, told.get("trigger")),
+            started_at=told.get("started_at"),
+            recorded=True,
+            was_edited=bool(told.get("edited")),
+        )
+        for each in visits:
+            visit = dict(each)
+            self._measure(visit, record)
+            record.course.tell(visit)
+        for line in lines:
+            record.lines.setdefault(line.get("visit") or 0, []).append(len(record.log))
+            record.log.append(dict(line))
+        record.duration_ms = told.get("duration_ms")
+        if record.duration_ms is None and record.begun_at is not None and record.ended_at is not None:
+            record.duration_ms = (record.ended_at - record.begun_at) * 1000
+        self._keep(record)
+        self.show_run(record)
+        self.runs_changed.emit()
+        return record
 
     def show_run(self, record: RunRecord) -> None:
         """Shows another run, at its end; not while one is under way."""

@@ -181,6 +181,26 @@ class Running(QObject):
             message["to"] = to
         self._begin(message, start, stops=stops)
 
+    def run_again(self, run: str) -> None:
+        """Runs the flow as it stands now on what began a run of the history."""
+        if self._playback.is_live:
+            self.refused.emit("A run is under way. Stop it, or let it come to its end first.")
+            return
+        self._begin({"again": run}, None)
+
+    def resume(self) -> None:
+        """Goes on with the run on show in a fork: from before the visit that failed, or that was under way at its end."""
+        visits = self._playback.course.visits
+        error = self._playback.record.error or {}
+        failed = [visit for visit in visits if visit["status"] == "failed"]
+        own = [visit for visit in failed if visit["address"] == error.get("address")]
+        open_ones = [visit for visit in visits if visit["status"] in ("running", "waiting")]
+        wanted = (own or failed)[-1:] or open_ones[:1] or visits[-1:]
+        if not wanted:
+            self.refused.emit("No visit of this run was recorded from which it could go on. Run the flow again.")
+            return
+        self.fork(int(wanted[0]["visit"]))
+
     def run_from(self, step: str, *, alone: bool = False) -> None:
         """Runs from a step on, on what came to it in the run on show, else on what is pinned before it, else the sample.
 
@@ -382,6 +402,11 @@ class Running(QObject):
         new_flow = flow if playback.flow is not None and _differs(flow, playback.flow) and "visit" in params else None
         if new_flow is not None:
             asked["flow"] = flow.to_document()
+        if playback.record.recorded:
+            given = self._given(flow)
+            if given is None:
+                return
+            asked["given"] = {**given, "breakpoints": self._workspace.stops(flow.steps), "muted": self._workspace.muted}
         self._forking = "visit" in params
 
         def went_on(result: Any) -> None:

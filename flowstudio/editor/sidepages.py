@@ -7,16 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from flowstudio.editor.desk import Desk, Surround
 from flowstudio.editor.desks import Desks
 from flowstudio.editor.left import LeftSide
+from flowstudio.editor.recorded import RecordedRuns
 from flowstudio.flow.model import Flow
 
 if TYPE_CHECKING:
     from flowstudio.editor.panels.connections import ConnectionsPage, OpenFlow
+    from flowstudio.editor.panels.runs import RunsPage
 
 
 class SidePages(QObject):
@@ -32,8 +34,14 @@ class SidePages(QObject):
         *,
         entered: Callable[[str], object],
         show_front: Callable[[], object],
+        said: Callable[[str, str], object],
+        examples: Sequence[Path],
     ) -> None:
         super().__init__(window)
+        self._window, self._said = window, said
+        self.recorded = RecordedRuns(desks, shared.engine, examples, self)
+        self.recorded.said.connect(said)
+        self.recorded.shown.connect(show_front)
         self._shared = shared
         self._desks = desks
         self._left = left
@@ -41,6 +49,7 @@ class SidePages(QObject):
         self._entered = entered
         self._show_front = show_front
         self.connections: ConnectionsPage | None = None
+        self.runs: RunsPage | None = None
 
     def show_connections(self) -> None:
         """Shows the logins of the flows at hand."""
@@ -59,10 +68,39 @@ class SidePages(QObject):
         self.connections.focus_first()
         self._entered("Connections")
 
+    def show_runs(self) -> None:
+        """Shows the history of runs."""
+        if self.runs is None:
+            from flowstudio.editor.panels.runs import RunsPage
+
+            page = self.runs = RunsPage(self._shared.engine, self._shared.themes, self._pages)
+            page.opened.connect(self.recorded.open)
+            page.again_asked.connect(self.recorded.again)
+            page.resume_asked.connect(self.recorded.resume)
+            page.sample_asked.connect(self.recorded.use_as_sample)
+            page.pin_asked.connect(self.recorded.pin)
+            page.compare_asked.connect(self._compare)
+            page.said.connect(self._said)
+            page.flows_asked.connect(self._show_front)
+            self._pages.addWidget(page)
+        self._pages.setCurrentWidget(self.runs)
+        self.runs.renew()
+        self.runs.focus_first()
+        self._entered("Runs")
+
+    def _compare(self, first: Any, second: Any) -> None:
+        from flowstudio.editor.panels.run_compare import RunsCompareSheet
+
+        sheet = RunsCompareSheet(first, second, self._shared.engine, self._shared.themes, self._window)
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.show()
+
     def focus_shown(self) -> Callable[[], None] | None:
         """What puts the keyboard into the page on show; None where none of these is."""
         if self.connections is not None and self._pages.currentWidget() is self.connections:
             return self.connections.focus_first
+        if self.runs is not None and self._pages.currentWidget() is self.runs:
+            return self.runs.focus_first
         return None
 
     def _opened(self) -> Sequence[OpenFlow]:

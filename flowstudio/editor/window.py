@@ -135,6 +135,8 @@ class EditorWindow(QMainWindow):
             self,
             entered=self._entered,
             show_front=self._show_front,
+            said=self._said,
+            examples=self._examples,
         )
 
     def _connect(self) -> None:
@@ -190,6 +192,7 @@ class EditorWindow(QMainWindow):
             "outline": self.left.toggle_outline,
             "open_folder": self.left.ask_folder,
             "connections": lambda: self.rail.buttons["connections"].click(),
+            "runs": lambda: self.rail.buttons["runs"].click(),
             "project": self.left.toggle_project,
             "frame_all": lambda: self._with(lambda desk: desk.canvas.frame_all()),
             "problems": lambda: self._show_left("problems"),
@@ -296,6 +299,9 @@ class EditorWindow(QMainWindow):
         if page == "connections":
             self.side.show_connections()
             return
+        if page == "runs":
+            self.side.show_runs()
+            return
         path = self.desk.document.path if self.desk is not None else None
         if self.pages.currentWidget() is self.panes and (self.left.project is not None or path is not None):
             self.left.toggle_project()
@@ -395,7 +401,7 @@ class EditorWindow(QMainWindow):
 
     def open_settings(self) -> None:
         """Opens the settings."""
-        sheet = SettingsSheet(self._preferences, self._shared.themes, self)
+        sheet = SettingsSheet(self._preferences, self._shared.themes, self, engine=self._shared.engine)
         sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         sheet.show()
 

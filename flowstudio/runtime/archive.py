@@ -133,6 +133,13 @@ class Archive:
         """Keeps runs, or names them anew."""
         return {"changed": self.store.mark(params.runs, kept=params.kept, label=params.label)}
 
+    async def steps(self, params: protocol.Steps) -> Json:
+        """How the steps of a run fared."""
+        self._recorded(params.run)
+        document = self.store.document(params.run) or {}
+        visits = await asyncio.to_thread(self.store.course, params.run)
+        return {"whole": self.store.is_whole(params.run), "steps": _by_step(visits, document.get("steps") or {})}
+
     async def delete(self, params: protocol.Delete) -> Json:
         """Forgets runs and their forks."""
         if params.ask:
@@ -164,7 +171,10 @@ class Archive:
     async def sweep(self) -> Swept:
         """Forgets what is beyond what is kept."""
         async with self._one_sweep:
-            return await asyncio.shield(asyncio.to_thread(sweep, self.store, self._payloads, self._retention))
+            swept = await asyncio.shield(asyncio.to_thread(sweep, self.store, self._payloads, self._retention))
+        if swept.runs:
+            self._notify("swept", {"runs": swept.runs, "bytes": swept.bytes})
+        return swept
 
     def _is_own(self, folder: str) -> bool:
         return os.path.realpath(folder) == os.path.realpath(self._payloads.folder)
@@ -176,12 +186,9 @@ class Archive:
             search = self._search = (bare, params.find, RunsHolding(self.store, self._payloads, bare, params.find))
         holding = search[2]
         holding.grow(None if params.within is None else params.within / 1000, None)
-        runs: list[dict[str, Json]] = []
-        for run, place in holding.page(params.offset, params.limit):
-            try:
-                runs.append({**self.store.run(run), "found": place})
-            except KeyError:
-                continue  # it was deleted since it was found
+        page = holding.page(params.offset, params.limit)
+        there = self.store.told([run for run, _ in page])  # one may have been deleted since it was found
+        runs = [{**there[run], "found": place} for run, place in page if run in there]
         told: dict[str, Json] = {"total": len(holding), "runs": runs}
         if not holding.complete:
             told |= {"share": holding.share, "looked_at": holding.looked_at, "of": holding.total}
@@ -206,6 +213,22 @@ class Archive:
             except StoreError as error:
                 self._notify("history_failed", {"message": str(error)})
             await asyncio.sleep(_EVERY)
+
+
+def _by_step(visits: Sequence[Mapping[str, Json]], made: Mapping[str, Json]) -> list[dict[str, Json]]:
+    found: dict[str, dict[str, Json]] = {}
+    for visit in visits:
+        step = str(visit["step"])
+        told = found.setdefault(
+            step,
+            {"step": step, "title": (made.get(step) or {}).get("name"), "visits": 0, "failed": 0, "duration_ms": 0.0},
+        )
+        told["component"] = (made.get(step) or {}).get("component")
+        told["visits"] += 1
+        told["failed"] += visit["status"] == "failed"
+        told["duration_ms"] += float(visit.get("duration_ms") or 0.0)
+        told["last"] = visit
+    return list(found.values())
 
 
 def _differing(every: Sequence[Mapping[str, Json]]) -> int:

@@ -331,6 +331,12 @@ class Mark(Params, frozen=True):
     label: str | None = None
 
 
+class Steps(Params, frozen=True):
+    """The steps that were visited in a recorded run: how many `visits`, how many `failed`, the time, and the last visit."""
+
+    run: str
+
+
 class Compare(Params, frozen=True):
     """The visits of two runs aligned by address, each with what `differs`; with `differing` those alone.
 
@@ -400,6 +406,7 @@ METHODS: Final[dict[str, type[Params]]] = {
     "history": History,
     "open": Open,
     "mark": Mark,
+    "steps": Steps,
     "compare": Compare,
     "delete": Delete,
     "retain": Retain,
@@ -440,6 +447,7 @@ NOTIFICATIONS: Final[dict[str, tuple[str, str]]] = {
         "While it listens: a request that the trigger did not take, with the status that it was answered and why.",
     ),
     "history_failed": ("message", "The history of runs could not be written or swept; runs go on without it."),
+    "swept": ("runs bytes", "So many runs were forgotten, because they are beyond what is retained."),
     "finished": ("run status outputs filtered visits duration_ms error", "The run has ended."),
 }
 """What a session tells without being asked: the fields, and when."""

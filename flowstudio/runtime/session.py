@@ -120,7 +120,10 @@ class Session:
             "diff": self._diff,
             "trace": self._trace,
             "open": self._open,
-            **{method: self._archived(method) for method in ("runs", "history", "mark", "compare", "delete", "retain")},
+            **{
+                method: self._archived(method)
+                for method in ("runs", "history", "mark", "steps", "compare", "delete", "retain")
+            },
         }
 
     async def handle(self, line: bytes) -> None:
@@ -564,6 +567,7 @@ class Session:
                 "runs": archive.list,
                 "history": archive.overview,
                 "mark": archive.mark,
+                "steps": archive.steps,
                 "compare": archive.compare,
                 "delete": archive.delete,
                 "retain": archive.retain,

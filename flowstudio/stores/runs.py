@@ -64,6 +64,8 @@ _MIGRATIONS: Final[Sequence[Migration]] = (
         "update runs set root_at = coalesce((select mine.started_at from runs as mine where mine.run = runs.root),"
         " started_at)",
         "create index runs_by_root on runs (root_at desc, root desc, started_at)",
+        "create index runs_by_family on runs (root)",
+        "create index runs_by_status on runs (status, owner)",
         "create index runs_by_flow on runs (flow, root_at desc)",
         "create index runs_by_above on runs (above)",
         "create table steps (run text not null, step text not null, title text not null,"
@@ -251,6 +253,14 @@ class RunStore:
         if not rows:
             raise KeyError(run)
         return _run_of(rows[0])
+
+    def told(self, runs: Sequence[str]) -> dict[str, dict[str, Json]]:
+        """How some runs fared, by id; those that are no longer there are left out."""
+        rows = self._database.rows(
+            f"select {_COLUMNS} from runs where gone = 0 and run in (select value from json_each(?))",
+            [canonical(list(runs)).decode()],
+        )
+        return {row[0]: _run_of(row) for row in rows}
 
     def document(self, run: str) -> dict[str, Json] | None:
         """The flow of a run as it was; None where it was not kept."""

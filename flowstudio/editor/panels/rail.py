@@ -13,7 +13,11 @@ from flowstudio.editor.theme import Themes
 
 WIDTH: Final = 68
 
-_PAGES: Final = (("flows", "Flows", "tree-structure"), ("connections", "Connections", "key"))
+_PAGES: Final = (
+    ("flows", "Flows", "tree-structure"),
+    ("runs", "Runs", "clock-counter-clockwise"),
+    ("connections", "Connections", "key"),
+)
 """Key, word, icon. A page that does not work yet has no entry."""
 
 

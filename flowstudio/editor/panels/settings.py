@@ -1,11 +1,13 @@
-"""The settings: theme, text size, contrast, motion. They apply at once."""
+"""The settings: theme, text size, contrast, motion, how much history is kept. They apply at once."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from flowstudio.editor.panels.controls import Segments, TextButton, text_label
+from flowstudio.editor.engine_process import EngineProcess
+from flowstudio.editor.panels.controls import Segments, TextButton, rule, text_label
+from flowstudio.editor.panels.retention import RetentionRows
 from flowstudio.editor.preferences import TEXT_SCALES, Preferences
 from flowstudio.editor.theme import Choice, Themes
 
@@ -17,7 +19,14 @@ class SettingsSheet(QDialog):
 
     changed = Signal()
 
-    def __init__(self, preferences: Preferences, themes: Themes, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        preferences: Preferences,
+        themes: Themes,
+        parent: QWidget | None = None,
+        *,
+        engine: EngineProcess | None = None,
+    ) -> None:
         super().__init__(parent)
         self._preferences, self._themes = preferences, themes
         self.setWindowTitle("Settings")
@@ -40,6 +49,11 @@ class SettingsSheet(QDialog):
         self.motion = self._switch("reduced_motion", "Reduce motion")
         self.motion.toggled.connect(self._set_motion)
         column.addLayout(_row("Reduce motion", "Nothing moves by itself; running wires are solid", self.motion))
+        if engine is not None:
+            column.addWidget(rule("h", self))
+            self.retention = RetentionRows(preferences, engine, self)
+            self.finished.connect(lambda _: self.retention.apply())
+            column.addWidget(self.retention)
         close = TextButton(themes, "Done", kind="primary")
         close.setDefault(True)
         close.clicked.connect(self.accept)
