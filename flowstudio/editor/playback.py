@@ -383,9 +383,10 @@ class Playback(QObject):
             was_edited=bool(told.get("edited")),
         )
         for each in visits:
-            visit = dict(each)
+            visit = each if isinstance(each, dict) else dict(each)
             self._measure(visit, record)
             record.course.tell(visit)
+        record.unrecorded = dict(told.get("left_out") or {})
         for line in lines:
             record.lines.setdefault(line.get("visit") or 0, []).append(len(record.log))
             record.log.append(dict(line))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from flowstudio.editor.desk import Desk
 from flowstudio.editor.desks import Desks
@@ -21,7 +22,8 @@ from flowstudio.runtime.protocol import LARGEST_PAYLOAD
 
 Then = Callable[[Desk], object]
 
-_TOLD: Final = ("visit", "log", "finished")
+_COLLECTED_WITHIN_MS: Final = 3000
+_TOLD: Final = ("visits", "log", "left_out", "finished")
 
 
 class RecordedRuns(QObject):
@@ -40,6 +42,9 @@ class RecordedRuns(QObject):
         self._telling: dict[str, list[tuple[str, Any]]] = {}
         """What is told of the runs that are being opened."""
         self._opened: dict[str, Callable[[], object]] = {}
+        self._uncollected = QTimer(self, singleShot=True, interval=_COLLECTED_WITHIN_MS)
+        """While it runs the collector of circles is held back: ten thousands of visits come, which are none."""
+        self._uncollected.timeout.connect(self._collect)
         engine.notified.connect(self._notified)
         engine.crashed.connect(lambda _: self._forget())
 
@@ -60,7 +65,7 @@ class RecordedRuns(QObject):
             self._telling.pop(name, None)
             self.said.emit(_sentence(error), "warn")
 
-        self._engine.request("open", {"run": name}, answered, failed, owner=self)
+        self._engine.request("open", {"run": name, "together": True}, answered, failed, owner=self)
 
     def again(self, run: Any) -> None:
         """Runs the flow as it stands now on what began a run."""
@@ -133,7 +138,7 @@ class RecordedRuns(QObject):
             self.said.emit("A run of this flow is under way. Stop it, or let it come to its end first.", "warn")
             return
         self._bring(desk)
-        visits = [params for method, params in news if method == "visit"]
+        visits = [visit for method, params in news if method == "visits" for visit in params["visits"]]
         lines = [params for method, params in news if method == "log"]
         desk.playback.recall(flow, told, visits, lines)
         if then is not None:
@@ -150,6 +155,9 @@ class RecordedRuns(QObject):
     def _notified(self, method: str, params: Any) -> None:
         news = self._telling.get(str(params.get("run"))) if method in _TOLD else None
         if news is not None:
+            if method == "visits" and gc.isenabled():
+                gc.disable()
+                self._uncollected.start()
             news.append((method, params))
             self._show_if_told(str(params["run"]))
 
@@ -157,8 +165,15 @@ class RecordedRuns(QObject):
         news = self._telling.get(run)
         if news and news[-1][0] == "finished" and run in self._opened:
             self._opened.pop(run)()
+            self._collect()
+
+    def _collect(self) -> None:
+        if not gc.isenabled():
+            self._uncollected.stop()
+            gc.enable()
 
     def _forget(self) -> None:
+        self._collect()
         self._telling.clear()
         self._opened.clear()
 

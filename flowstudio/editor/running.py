@@ -629,6 +629,8 @@ class Running(QObject):
                 self._hear(method, params)
         elif self._playback.run is not None and params.get("run") == self._playback.run:
             # Until the engine has named the run no news can be of it.
+            if self._playback.record.recorded and method in ("visit", "visits", "log", "left_out"):
+                return  # it is opened once more; whoever opens it takes it in
             if method == "finished" and self._forking:
                 self._held.append((method, params))
                 return

@@ -25,7 +25,7 @@ Json = Any
 _FIRST_AFTER: Final = 15.0
 """Seconds after its start that a session sweeps for the first time: what somebody waits for comes first."""
 _EVERY: Final = 600.0
-_TOLD_AT_ONCE: Final = 400
+_TOLD_AT_ONCE: Final = 250
 """Visits that are told in one turn: `stop` must not wait for 20,000 of them."""
 
 
@@ -97,7 +97,7 @@ class Archive:
                 store.close()
         if not elsewhere:
             store.hold(params.run)
-        task = asyncio.ensure_future(self._tell_again(run, lines))
+        task = asyncio.ensure_future(self._tell_again(run, lines, together=params.together))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
         return run, {**run.told, "document": document, "whole": not elsewhere and self.store.is_whole(params.run)}
@@ -194,16 +194,24 @@ class Archive:
             told |= {"share": holding.share, "looked_at": holding.looked_at, "of": holding.total}
         return told
 
-    async def _tell_again(self, run: RecordedRun, lines: Sequence[Mapping[str, Json]]) -> None:
+    async def _tell_again(self, run: RecordedRun, lines: Sequence[Mapping[str, Json]], *, together: bool) -> None:
         # The answer goes out first: this begins in a turn to come.
-        for begin in range(0, len(run.visits), _TOLD_AT_ONCE):
-            self._send(
-                b"".join(protocol.notification("visit", visit) for visit in run.visits[begin : begin + _TOLD_AT_ONCE])
-            )
+        for begin in range(0, len(run.visits_told), _TOLD_AT_ONCE):
+            some = run.visits_told[begin : begin + _TOLD_AT_ONCE]
+            if together:
+                head = b'{"jsonrpc":"2.0","method":"visits","params":{"run":' + canonical(run.id) + b',"visits":['
+                self._send(head + b",".join(some) + b"]}}\n")
+            else:
+                head = b'{"jsonrpc":"2.0","method":"visit","params":'
+                self._send(b"".join(head + visit + b"}\n" for visit in some))
             await asyncio.sleep(0)
+        if run.told["left_out"]:
+            self._notify("left_out", {"run": run.id, "steps": run.told["left_out"], "logged": 0, "effected": 0})
         for line in lines:
             self._notify("log", line)
         run.tell_end()
+        # Whoever looks back soon does not wait for it.
+        await asyncio.to_thread(lambda: run.visits)
 
     async def _sweep_now_and_then(self) -> None:
         await asyncio.sleep(_FIRST_AFTER)

@@ -353,11 +353,13 @@ class Compare(Params, frozen=True):
 class Open(Params, frozen=True):
     """Tells a recorded run again: its flow in the answer, then every `visit`, its `log` and how it `finished`.
 
-    From then on it can be moved in, and forks can begin in it where it is `whole`: nothing of it is done again.
+    From then on it can be moved in, and forks can begin in it where it is `whole`: nothing of it is done again. With
+    `together` its visits come many at a time, as `visits`.
     """
 
     run: str
     data: str | None = None
+    together: bool = False
 
 
 class Delete(Params, frozen=True):
@@ -419,6 +421,7 @@ NOTIFICATIONS: Final[dict[str, tuple[str, str]]] = {
         "A visit began (`running`), and told again how it fares: `succeeded`, `filtered`, `failed` or `waiting`. `input` "
         "and `output` are references, `left` counts the messages that went on by each port.",
     ),
+    "visits": ("run visits", "Many visits of a run of the history, as `visit` tells of one."),
     "log": ("run step address visit level message fields at", "A line of the run's log."),
     "paused": (
         "run visit step address when input reason live request recorded parent",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from flowstudio.engine.bound import BoundPlan
@@ -23,6 +24,7 @@ from flowstudio.runtime.history import GIVEN, STORED
 from flowstudio.sdk.message import Message
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.runs import RunStore
+from flowstudio.trace.canonical import parse, uncollected
 from flowstudio.trace.events import AttemptFailed, Effected, Logged, VisitStarted
 from flowstudio.trace.payloads import canonical
 from flowstudio.trace.records import from_record
@@ -41,16 +43,29 @@ class RecordedRun:
 
     def __init__(self, history: RunStore, run: str, payloads: PayloadStore, notify: Notify) -> None:
         self.told = history.run(run)
-        self.visits: Sequence[Mapping[str, Json]] = history.course(run)
+        self.visits_told = history.course_told(run)
+        """All visits in order of start, as canonical JSON."""
         self._history = history
         self._payloads = payloads
         self._notify = notify
-        self._numbers = [int(visit["visit"]) for visit in self.visits]
-        self._places = {number: place for place, number in enumerate(self._numbers)}
-        self._at = len(self.visits)
+        self._at = len(self.visits_told)
         """Which visit is the next one at the moment on show."""
         self._when = "before"
         self.broadcast = self
+
+    @cached_property
+    def visits(self) -> Sequence[Mapping[str, Json]]:
+        """The visits themselves: read when somebody moves, not before the run is on show."""
+        with uncollected():
+            return [parse(told) for told in self.visits_told]
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        return [int(visit["visit"]) for visit in self.visits]
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {number: place for place, number in enumerate(self._numbers)}
 
     @property
     def id(self) -> str:
@@ -60,7 +75,7 @@ class RecordedRun:
     @property
     def visit(self) -> int | None:
         """The visit before which the moment on show lies; None at the end."""
-        return self._numbers[self._at] if self._at < len(self.visits) else None
+        return self._numbers[self._at] if self._at < len(self.visits_told) else None
 
     def move(self, method: str, params: Any) -> None:
         """Shows another moment; ProtocolError where there is none."""
@@ -151,7 +166,7 @@ class RecordedRun:
 
     def _back(self, *, along: bool) -> None:
         place = self._at - 1 if self._when == "before" else self._at
-        if along and self._at < len(self.visits):
+        if along and self._at < len(self.visits_told):
             came = (self.visits[self._at].get("input") or {}).get("hash")
             senders = [
                 earlier for earlier in range(self._at) if (self.visits[earlier].get("output") or {}).get("hash") == came
@@ -160,10 +175,10 @@ class RecordedRun:
         self._look(max(0, place), "before")
 
     def _on(self, place: int) -> None:
-        if place < len(self.visits):
+        if place < len(self.visits_told):
             self._look(place, "before")
             return
-        self._at, self._when = len(self.visits), "before"
+        self._at, self._when = len(self.visits_told), "before"
         self.tell_end()
 
     def _look(self, place: int, when: str) -> None:

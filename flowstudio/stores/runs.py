@@ -293,9 +293,13 @@ class RunStore:
 
     def course(self, run: str) -> list[dict[str, Json]]:
         """All visits of a run; in a fork those of its run before it began too, told as the fork's own."""
+        return [parse(told) for told in self.course_told(run)]
+
+    def course_told(self, run: str) -> list[bytes]:
+        """The same as canonical JSON."""
         lineage = self._lineage(run)
         if len(lineage) == 1:
-            return self.visits(run)
+            return self.visits_told(run)
         found: dict[int, dict[str, Json]] = {}
         for place, (each, _) in enumerate(lineage):
             until = lineage[place + 1][1] if place + 1 < len(lineage) else None
@@ -303,7 +307,7 @@ class RunStore:
             for visit in self.visits(each):
                 if until is None or visit["visit"] < until:
                     found[visit["visit"]] = {**visit, "run": run}
-        return [found[number] for number in sorted(found)]
+        return [canonical(found[number]) for number in sorted(found)]
 
     def lines(self, run: str, offset: int = 0, limit: int = 1_000_000) -> list[dict[str, Json]]:
         """The log of a run."""
@@ -514,6 +518,8 @@ class RunRecord:
         self._lines: list[tuple[str, int, bytes]] = []
         self._events: list[bytes] = []
         self._is_cut = False
+        self._left_out: Mapping[str, Json] = {}
+        """What the visits that a very long run only counts came to, by step."""
         self._known_steps: set[str] = set()
         self._count = 0
         self._first = 0
@@ -523,11 +529,15 @@ class RunRecord:
         """Takes note of what is told of the run: `visit`, `log` and `finished` (see `runtime/protocol`)."""
         if method == "visit":
             self._visits[params["visit"]] = params
+        elif method == "left_out":
+            self._left_out = params["steps"]
         elif method == "log":
             self._lines.append((self._run, self._count, canonical(dict(params))))
             self._count += 1
         elif method == "finished":
             error = params.get("error") or {}
+            if self._left_out:
+                params = {**params, "left_out": self._left_out}
             self._write(
                 (
                     "update runs set status = ?, told = ?, error = ? where run = ?",
@@ -620,6 +630,7 @@ def _run_of(row: Sequence[Json]) -> dict[str, Json]:
         "kept": bool(kept),
         "path": path,
         "root": root,
+        "left_out": end.get("left_out"),
     }
 
 
