@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ class Archive:
         self._send = send
         self._notify = notify
         self._retention = retention
+        self._others: dict[str, RunStore] = {}
         self._search: tuple[Sought, str, RunsHolding] | None = None
         self._aligned: tuple[str, str, list[dict[str, Json]]] | None = None
         self._sweeping = asyncio.ensure_future(self._sweep_now_and_then())
@@ -56,7 +58,8 @@ class Archive:
         for task in (self._sweeping, *self._telling):
             task.cancel()
         async with self._one_sweep:
-            self.store.close()
+            for store in (self.store, *self._others.values()):
+                store.close()
 
     async def list(self, params: protocol.Runs) -> Json:
         """A page of the runs."""
@@ -85,22 +88,25 @@ class Archive:
     async def open(self, params: protocol.Open) -> tuple[RecordedRun, Json]:
         """A run that is told again; it lies in the history of this session, or in another one's data directory."""
         elsewhere = params.data is not None and not self._is_own(params.data)
-        store = RunStore(Path(str(params.data))) if elsewhere else self.store
+        store = self._other(str(params.data)) if elsewhere else self.store
         try:
             run = await asyncio.to_thread(RecordedRun, store, params.run, self._payloads, self._notify)
             document = store.document(params.run)
             lines = store.log_of(params.run)
         except KeyError:
             raise ProtocolError(f"there is no run {params.run} in the history", code=protocol.NOT_FOUND) from None
-        finally:
-            if elsewhere:
-                store.close()
-        if not elsewhere:
-            store.hold(params.run)
+        store.hold(params.run)
         task = asyncio.ensure_future(self._tell_again(run, lines, together=params.together))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
         return run, {**run.told, "document": document, "whole": not elsewhere and self.store.is_whole(params.run)}
+
+    def _other(self, folder: str) -> RunStore:
+        """The history of another data directory; it stays open, because runs in it are read as they are looked at."""
+        known = self._others.get(folder)
+        if known is None:
+            known = self._others[folder] = RunStore(Path(folder))
+        return known
 
     def trigger_of(self, run: str, plan: Plan) -> str | None:
         """The trigger that began a recorded run, where a flow still has it."""
@@ -196,8 +202,8 @@ class Archive:
 
     async def _tell_again(self, run: RecordedRun, lines: Sequence[Mapping[str, Json]], *, together: bool) -> None:
         # The answer goes out first: this begins in a turn to come.
-        for begin in range(0, len(run.visits_told), _TOLD_AT_ONCE):
-            some = run.visits_told[begin : begin + _TOLD_AT_ONCE]
+        visits = run.visits_told()
+        while some := list(islice(visits, _TOLD_AT_ONCE)):
             if together:
                 head = b'{"jsonrpc":"2.0","method":"visits","params":{"run":' + canonical(run.id) + b',"visits":['
                 self._send(head + b",".join(some) + b"]}}\n")
@@ -210,8 +216,6 @@ class Archive:
         for line in lines:
             self._notify("log", line)
         run.tell_end()
-        # Whoever looks back soon does not wait for it.
-        await asyncio.to_thread(lambda: run.visits)
 
     async def _sweep_now_and_then(self) -> None:
         await asyncio.sleep(_FIRST_AFTER)

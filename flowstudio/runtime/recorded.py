@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from flowstudio.engine.bound import BoundPlan
@@ -24,7 +24,7 @@ from flowstudio.runtime.history import GIVEN, STORED
 from flowstudio.sdk.message import Message
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.runs import RunStore
-from flowstudio.trace.canonical import parse, uncollected
+from flowstudio.trace.canonical import parse
 from flowstudio.trace.events import AttemptFailed, Effected, Logged, VisitStarted
 from flowstudio.trace.payloads import canonical
 from flowstudio.trace.records import from_record
@@ -35,6 +35,7 @@ Notify = Callable[[str, Mapping[str, Json]], None]
 Compiled = Callable[[Mapping[str, Json]], Plan]
 """Makes the plan of a flow's document."""
 
+_BEHIND_ALL = 1 << 62
 _STREAM = frozenset({"stream", "component", "options", "over"})
 
 
@@ -43,29 +44,15 @@ class RecordedRun:
 
     def __init__(self, history: RunStore, run: str, payloads: PayloadStore, notify: Notify) -> None:
         self.told = history.run(run)
-        self.visits_told = history.course_told(run)
-        """All visits in order of start, as canonical JSON."""
+        self._numbers = history.course_numbers(run)
+        """The visits in order of start; each is read when it is looked at."""
         self._history = history
         self._payloads = payloads
         self._notify = notify
-        self._at = len(self.visits_told)
+        self._at = len(self._numbers)
         """Which visit is the next one at the moment on show."""
         self._when = "before"
         self.broadcast = self
-
-    @cached_property
-    def visits(self) -> Sequence[Mapping[str, Json]]:
-        """The visits themselves: read when somebody moves, not before the run is on show."""
-        with uncollected():
-            return [parse(told) for told in self.visits_told]
-
-    @cached_property
-    def _numbers(self) -> list[int]:
-        return [int(visit["visit"]) for visit in self.visits]
-
-    @cached_property
-    def _places(self) -> dict[int, int]:
-        return {number: place for place, number in enumerate(self._numbers)}
 
     @property
     def id(self) -> str:
@@ -75,31 +62,29 @@ class RecordedRun:
     @property
     def visit(self) -> int | None:
         """The visit before which the moment on show lies; None at the end."""
-        return self._numbers[self._at] if self._at < len(self.visits_told) else None
+        return self._numbers[self._at] if self._at < len(self._numbers) else None
+
+    def visits_told(self) -> Iterator[bytes]:
+        """All visits in order of start, as canonical JSON."""
+        return self._history.course_told(self.id)
 
     def move(self, method: str, params: Any) -> None:
         """Shows another moment; ProtocolError where there is none."""
         if method == "back":
             self._back(along=params.along == "path")
         elif method == "goto":
-            place = self._places.get(params.visit)
-            if place is None:
-                raise ProtocolError(f"there is no visit {params.visit} in this run", code=protocol.NOT_FOUND)
-            self._look(place, params.when)
+            self._look(self._place(params.visit), params.when)
         elif method in ("next", "into"):
-            self._on(self._at + (0 if self._when != "before" else 1))
+            self._on(self._at + 1)
         elif method == "until":
-            wanted = next(
-                (
-                    place
-                    for place in range(self._at + 1, len(self.visits))
-                    if self._numbers[place] == params.visit or self.visits[place]["step"] == params.step
-                ),
-                len(self.visits),
-            )
-            self._on(wanted)
+            here = self.visit if self.visit is not None else _BEHIND_ALL
+            wanted = params.visit
+            if params.step is not None:
+                wanted = self._history.visit_at(self.id, params.step, here)
+            ahead = wanted is not None and wanted > here and self._has(wanted)
+            self._on(self._place(wanted) if ahead else len(self._numbers))
         elif method in ("continue", "out"):
-            self._on(len(self.visits))
+            self._on(len(self._numbers))
         # A recorded run stands still already: there is nothing to pause.
 
     def origin(self, visit: int, path: tuple[str | int, ...], side: Any) -> list[dict[str, Json]]:
@@ -123,7 +108,7 @@ class RecordedRun:
                 "replayed": effect["replayed"],
                 "error": effect["error"],
             }
-            for visit in self.visits
+            for visit in map(parse, self._history.course_told(self.id))
             for effect in visit.get("effects") or ()
         ]
 
@@ -142,11 +127,13 @@ class RecordedRun:
     def names_at(self, visit: int) -> dict[str, Json]:
         """The bound names at a visit, as far as the record shows them: `$steps` are the visits before it."""
         found = self._visit(visit)
-        latest = {
-            str(earlier["step"]): earlier["output"]["hash"]
-            for earlier in self.visits[: self._places[visit]]
-            if earlier.get("output") is not None
-        }
+        latest: dict[str, str] = {}
+        for told in self._history.course_told(self.id):
+            earlier = parse(told)
+            if earlier["visit"] >= visit:
+                break
+            if earlier.get("output") is not None:
+                latest[str(earlier["step"])] = earlier["output"]["hash"]
         payload = self.told.get("payload")
         return {
             "steps": {step: self._payloads.get(name) for step, name in latest.items()},
@@ -160,32 +147,41 @@ class RecordedRun:
         self._notify("finished", {name: self.told[name] for name in names})
 
     def _visit(self, number: int) -> Mapping[str, Json]:
-        if number not in self._places:
+        self._place(number)
+        visit: Mapping[str, Json] = parse(self._history.course_visit(self.id, number))
+        return visit
+
+    def _place(self, number: int) -> int:
+        if not self._has(number):
             raise ProtocolError(f"there is no visit {number} in the record of this run", code=protocol.NOT_FOUND)
-        return self.visits[self._places[number]]
+        return bisect_left(self._numbers, number)
+
+    def _has(self, number: int) -> bool:
+        place = bisect_left(self._numbers, number)
+        return place < len(self._numbers) and self._numbers[place] == number
 
     def _back(self, *, along: bool) -> None:
         place = self._at - 1 if self._when == "before" else self._at
-        if along and self._at < len(self.visits_told):
-            came = (self.visits[self._at].get("input") or {}).get("hash")
-            senders = [
-                earlier for earlier in range(self._at) if (self.visits[earlier].get("output") or {}).get("hash") == came
-            ]
-            place = senders[-1] if senders else place
+        if along and self.visit is not None:
+            came = (self._visit(self.visit).get("input") or {}).get("hash")
+            for earlier in range(self._at - 1, -1, -1):
+                if (self._visit(self._numbers[earlier]).get("output") or {}).get("hash") == came:
+                    place = earlier
+                    break
         self._look(max(0, place), "before")
 
     def _on(self, place: int) -> None:
-        if place < len(self.visits_told):
+        if place < len(self._numbers):
             self._look(place, "before")
             return
-        self._at, self._when = len(self.visits_told), "before"
+        self._at, self._when = len(self._numbers), "before"
         self.tell_end()
 
     def _look(self, place: int, when: str) -> None:
-        if not self.visits:
+        if not self._numbers:
             self.tell_end()
             return
-        visit = self.visits[place]
+        visit = self._visit(self._numbers[place])
         self._at, self._when = place, when
         payload = visit.get("output") if when == "after" else visit.get("input")
         told = {

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 import uuid
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -295,19 +296,45 @@ class RunStore:
         """All visits of a run; in a fork those of its run before it began too, told as the fork's own."""
         return [parse(told) for told in self.course_told(run)]
 
-    def course_told(self, run: str) -> list[bytes]:
-        """The same as canonical JSON."""
-        lineage = self._lineage(run)
-        if len(lineage) == 1:
-            return self.visits_told(run)
-        found: dict[int, dict[str, Json]] = {}
-        for place, (each, _) in enumerate(lineage):
-            until = lineage[place + 1][1] if place + 1 < len(lineage) else None
-            found = {number: visit for number, visit in found.items() if until is None or number < until}
-            for visit in self.visits(each):
-                if until is None or visit["visit"] < until:
-                    found[visit["visit"]] = {**visit, "run": run}
-        return [canonical(found[number]) for number in sorted(found)]
+    def course_told(self, run: str) -> Iterator[bytes]:
+        """The same as canonical JSON, read bit by bit."""
+        parts = self._parts(run)
+        if len(parts) > 1:
+            for number in self.course_numbers(run):
+                yield self.course_visit(run, number)
+            return
+        last = 0
+        sql = "select visit, told from visits where run = ? and visit > ? order by visit limit ?"
+        while rows := self._database.rows(sql, [run, last, _AT_ONCE]):
+            for last, told in rows:  # noqa: B007 - where the next ones begin
+                yield told
+
+    def course_numbers(self, run: str) -> array[int]:
+        """The numbers of all visits of a run, in order; in a fork those of its run before it began too."""
+        found = array("q")
+        parts = self._parts(run)
+        for each, until in parts:
+            rows = self._database.rows("select visit from visits where run = ? order by visit", [each])
+            found.extend(number for (number,) in rows if until is None or number < until)
+        return found if len(parts) == 1 else array("q", sorted(set(found)))
+
+    def course_visit(self, run: str, number: int) -> bytes:
+        """One visit of a run as canonical JSON, in a fork told as the fork's own; KeyError where there is none."""
+        for each, until in reversed(self._parts(run)):
+            if until is not None and number >= until:
+                continue
+            for (told,) in self._database.rows("select told from visits where run = ? and visit = ?", [each, number]):
+                return told if each == run else canonical({**parse(told), "run": run})
+        raise KeyError(number)
+
+    def visit_at(self, run: str, steps: str | None, after: int) -> int | None:
+        """The first visit of a step behind a visit in a run; None where there is none."""
+        wanted: list[int] = []
+        for each, until in self._parts(run):
+            sql = "select min(visit) from visits where run = ? and step = ? and visit > ? and visit < ?"
+            most = (1 << 62) if until is None else until
+            wanted += [row[0] for row in self._database.rows(sql, [each, steps, after, most]) if row[0] is not None]
+        return min(wanted, default=None)
 
     def lines(self, run: str, offset: int = 0, limit: int = 1_000_000) -> list[dict[str, Json]]:
         """The log of a run."""
@@ -316,11 +343,8 @@ class RunStore:
 
     def log_of(self, run: str) -> list[dict[str, Json]]:
         """The log of a run; in a fork what was logged before it began too, as the fork's own."""
-        lineage = self._lineage(run)
         found: list[dict[str, Json]] = []
-        for place, (each, _) in enumerate(lineage):
-            until = lineage[place + 1][1] if place + 1 < len(lineage) else None
-            found = [line for line in found if until is None or (line.get("visit") or 0) < until]
+        for each, until in self._parts(run):
             lines = self.lines(each)
             found += [{**line, "run": run} for line in lines if until is None or (line.get("visit") or 0) < until]
         return found
@@ -456,14 +480,22 @@ class RunStore:
         """Remembers such numbers."""
         self._write(("insert or replace into facts values (?, ?)", [[*each] for each in facts.items()]))
 
-    def _lineage(self, run: str) -> list[tuple[str, int]]:
-        """A run behind those of which it is a fork, the first first, each with the visit before which it began."""
-        found: list[tuple[str, int]] = []
+    def _parts(self, run: str) -> list[tuple[str, int | None]]:
+        """What the course of a run is made of: the runs of which it is a fork, the first first, and itself.
+
+        Each with the visit before which it was left.
+        """
+        found: list[tuple[str, int | None]] = []
         wanted: str | None = run
-        while wanted is not None and len(found) < 1000:
+        until: int | None = None
+        while wanted is not None and wanted not in {each for each, _ in found}:
+            found.insert(0, (wanted, until))
             parent = self.parent(wanted)
-            found.insert(0, (wanted, 0 if parent is None else int(parent["at"])))
-            wanted = None if parent is None else str(parent["run"])
+            if parent is None:
+                break
+            at = int(parent["at"])
+            until = at if until is None else min(at, until)
+            wanted = str(parent["run"])
         return found
 
     def _owned(self) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -56,6 +56,7 @@ FLOORS: Final[dict[str, float]] = {
     "search: longest time without the window": 33,
     "diff: first screen": 1_000,
     "20,000 visits: run opened": 500,
+    "20,000 visits: run opened from the history": 500,
     "20,000 visits: one step back": 100,
     "100 steps: one step back": 50,
     "window: grown by": 60,
@@ -446,6 +447,26 @@ def _compare_anew(stage: Stage, take: int) -> None:
     stage.until(lambda: len(done) == _REMEMBERED)
 
 
+def _opened_from_history(stage: Stage) -> list[float]:
+    """A run that another process may have made, fetched and shown."""
+    playback, recorded = stage.desk.playback, stage.editor.window.side.recorded
+    told: list[Any] = []
+    stage.editor.window._shared.engine.request("runs", {"limit": 1}, told.append)
+    stage.until(lambda: bool(told))
+    (run,) = told[0]["runs"]
+    times: list[float] = []
+    for _ in range(TAKES + 1):
+        before = playback.record
+        times.append(
+            stage.taken(
+                lambda: recorded.open(run),
+                lambda before=before: playback.record is not before and len(playback.visits) >= VISITS,  # type: ignore[misc]
+            )
+        )
+        stage.settle()
+    return times
+
+
 _REMEMBERED: Final = 200
 
 
@@ -464,6 +485,7 @@ def long_run(stage: Stage) -> Iterator[Figure]:
         opened.append(stage.taken(lambda shown=shown: playback.show_run(shown), lambda: len(playback.visits) >= VISITS))  # type: ignore[misc]
         stage.settle()
     yield Figure(f"{VISITS:,} visits: run opened", "ms", tuple(opened[1:]))
+    yield Figure(f"{VISITS:,} visits: run opened from the history", "ms", tuple(_opened_from_history(stage)[1:]))
     playback.show_run(other)
     stage.settle()
     for _ in range(TAKES + 1):
