@@ -189,6 +189,40 @@ def test_what_was_masked_in_the_record_is_not_sent_as_it_stands_there(
     assert len(server.got) == 2
 
 
+def test_a_recorded_run_is_moved_in_and_asked_like_one_of_this_process(started: Callable[..., Client]) -> None:
+    document = flow(
+        "manual -> each=split -> one=map -> two=map", one={"expression": '{"n": $}'}, two={"expression": "n * 10"}
+    ).to_document()
+    client = started()
+    run = client.call("run", flow=document, payload=[1, 2, 3])["run"]
+    client.until("finished")
+    client.call("open", run=run, together=True)
+    (visits,) = [client.until("visits")["visits"]]
+    assert [visit["step"] for visit in visits] == ["manual", "each", *["one", "two"] * 3]
+    client.until("finished")
+
+    def moved(method: str, **more: Any) -> tuple[int, str]:
+        client.call(method, run=run, **more)
+        place = client.until("paused")
+        assert place["live"] is False
+        return place["visit"], place["when"]
+
+    assert moved("goto", visit=4, when="after") == (4, "after")
+    assert moved("next") == (5, "before")
+    assert moved("until", step="two") == (6, "before")
+    assert moved("back", along="path") == (5, "before")
+    assert moved("back") == (4, "before")
+    client.call("until", run=run, step="manual")
+    assert client.until("finished")["run"] == run
+    assert moved("back") == (8, "before")
+    assert client.ask("goto", run=run, visit=99)["error"]["code"] == protocol.NOT_FOUND
+    named = client.call("evaluate", expression="$steps.one.n + n", at={"run": run, "visit": 6})
+    assert named["value"] == 4
+    hops = client.call("origin", run=run, visit=6, path=[])["hops"]
+    assert [hop["step"] for hop in hops][-1] == "manual"
+    assert len(client.call("trace", run=run)["events"]) > 8
+
+
 def test_a_run_is_run_again_with_its_input_and_trigger(started: Callable[..., Client]) -> None:
     document = flow("manual -> shape=map", shape={"expression": "name"}).to_document()
     client = started()

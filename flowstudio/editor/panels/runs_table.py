@@ -6,7 +6,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from PySide6.QtCore import QAbstractTableModel, QItemSelection, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -295,6 +304,16 @@ class RunsTable(QTableView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setAccessibleName("Runs")
         self.doubleClicked.connect(lambda _: self.opened.emit())
+        self._scrolled = 0
+        model.modelAboutToBeReset.connect(self._keep_place)
+        model.modelReset.connect(lambda: QTimer.singleShot(0, self, self._to_kept_place))
+
+    def _keep_place(self) -> None:
+        self._scrolled = self.verticalScrollBar().value()
+
+    def _to_kept_place(self) -> None:
+        """A run has come to its end: whoever looks further down stays there."""
+        self.verticalScrollBar().setValue(self._scrolled if self.runs.total else 0)
 
     def selected(self) -> list[Run]:
         """The selected runs that are here, in the order of the table."""
@@ -330,5 +349,6 @@ class RunsTable(QTableView):
         # Where it is narrow the columns that say least give way.
         width = self.viewport().width()
         self.setColumnHidden(FLOW, width < 700)
+        self.setColumnHidden(TOOK, width < 640)
         self.setColumnHidden(VISITS, width < 960)
         self.setColumnWidth(NAME, max(160, min(340, int(width * 0.23))))
