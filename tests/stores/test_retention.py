@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 import time
@@ -137,11 +138,9 @@ class TestTheHistory(TheHistory.TestCase):
 def test_the_oldest_beyond_days_and_megabytes_go_first(tmp_path: Path) -> None:
     store, payloads = RunStore(tmp_path), PayloadStore(tmp_path)
     now = time.time()
-    noise = [bytes(range(33, 127)).decode() * 20 + str(n) for n in range(4000)]
+    chance = random.Random(1)
     for number in range(4):
-        record(
-            store, payloads, f"r{number}", now - 1000 + number, [number, *noise[number * 1000 : number * 1000 + 1000]]
-        )
+        record(store, payloads, f"r{number}", now - 1000 + number, [number, chance.randbytes(400_000).hex()])
     record(store, payloads, "ancient", now - 100 * 86_400, {"kept": True})
     store.mark(["ancient"], kept=True)
     record(store, payloads, "old", now - 99 * 86_400, {"old": True})
