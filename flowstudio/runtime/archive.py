@@ -47,6 +47,8 @@ class Archive:
         self._notify = notify
         self._retention = retention
         self._others: dict[str, RunStore] = {}
+        self._found: RecordedRun | None = None
+        """The run that was named last without having been opened here."""
         self._search: tuple[Sought, str, RunsHolding] | None = None
         self._aligned: tuple[str, str, list[dict[str, Json]]] | None = None
         self._sweeping = asyncio.ensure_future(self._sweep_now_and_then())
@@ -100,6 +102,20 @@ class Archive:
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
         return run, {**run.told, "document": document, "whole": not elsewhere and self.store.is_whole(params.run)}
+
+    def found(self, run: str) -> RecordedRun | None:
+        """A run of the history, to be moved in without being told again; None where there is none."""
+        known = self._found
+        if known is None or known.id != run:
+            try:
+                known = RecordedRun(self.store, run, self._payloads, self._notify)
+            except KeyError:
+                return None
+            self.store.hold(run)
+            if self._found is not None:
+                self.store.let_go(self._found.id)
+            self._found = known
+        return known
 
     def _other(self, folder: str) -> RunStore:
         """The history of another data directory; it stays open, because runs in it are read as they are looked at."""

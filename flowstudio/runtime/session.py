@@ -634,6 +634,9 @@ class Session:
 
     def _run_named(self, run: str | None) -> DebuggedRun | RecordedRun:
         found = self._runs.get(run or self._current or "")
+        if found is None and run and self._archive is not None:
+            # Another process may have made it, or this one long ago.
+            found = self._archive.found(run)
         if found is None:
             raise ProtocolError(f"there is no run {run or ''}".rstrip(), code=protocol.NOT_FOUND)
         return found
