@@ -14,6 +14,7 @@ from flowstudio.cli.output import GOOD, WRONG_INPUT, command, print_json, say, w
 from flowstudio.errors import SecretStoreError
 from flowstudio.runtime.fleet import Fleet, Name, Standing
 from flowstudio.sdk.registry import Registry
+from flowstudio.stores.host_runs import HostRuns
 from flowstudio.stores.places import data_dir
 from flowstudio.templates.deployment import Deployment
 from flowstudio.templates.table import read_customers
@@ -80,8 +81,8 @@ def instances(
 
     Example: flowstudio instances --template customer-sync
     """
-    with _fleet(data) as fleet:
-        found = fleet.instances(template=template)
+    with _fleet(data) as fleet, contextlib.closing(HostRuns(data_dir(data))) as runs:
+        found = fleet.instances(runs.outcomes(time.time()), template)
     if json:
         print_json([each.to_json() for each in found])
     elif found:

@@ -19,6 +19,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "pause": ("flowstudio.cli.hosting", "Pause instances"),
     "resume-instance": ("flowstudio.cli.hosting", "Let paused instances go on"),
     "remove": ("flowstudio.cli.hosting", "Remove instances"),
+    "serve": ("flowstudio.cli.serving", "Serve the instances of a data directory"),
+    "resume": ("flowstudio.cli.serving", "Go on with runs of a host that failed"),
     "runs": ("flowstudio.cli.history", "List recorded runs"),
     "components": ("flowstudio.cli.catalogue", "List the components, or describe one"),
     "schema": ("flowstudio.cli.catalogue", "Print a JSON Schema"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping
@@ -21,6 +23,7 @@ from flowstudio.components.signatures import (
     verify_token,
 )
 from flowstudio.sdk import (
+    MISSING,
     Category,
     Delivery,
     Example,
@@ -41,6 +44,8 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 MASK: Final = "•••"
 
 _SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
+_DELIVERY_HEADERS: Final = {"github": "x-github-delivery", "shopify": "x-shopify-webhook-id"}
+"""Where a sender names a delivery; it names it again when it sends it again."""
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_~.:@!$'()*+,;=-]+")
 
@@ -273,6 +278,17 @@ class Webhook(Trigger):
             kind = MediaType.parse(delivery.headers.get("content-type")).name or "no content type"
             return _refusal(400, "bad_body", f"The body cannot be read ({kind}): {error}.")
         return Message(payload, {"trigger": _described(config.auth, delivery, method)})
+
+    def key_of(self, config: Config, delivery: Delivery) -> str | None:
+        """The value of `dedupe_key`; else, where a signature holds no time, what tells a delivery from a copy of it."""
+        if config.dedupe_key is not None:
+            value = config.dedupe_key()
+            return None if value is MISSING or value is None else json.dumps(value, sort_keys=True)
+        auth = config.auth
+        if not isinstance(auth, BySignature) or auth.timestamp_header or auth.preset in ("stripe", "slack"):
+            return None
+        told = delivery.headers.get(_DELIVERY_HEADERS.get(auth.preset or "", ""))
+        return f"delivery:{told}" if told else f"body:{hashlib.sha256(delivery.body).hexdigest()}"
 
 
 class _UnsupportedError(Exception):

@@ -33,10 +33,13 @@ _HELD = 1_000_000
 
 
 class Journal(Protocol):
-    """Keeps events so that a run survives a crash: an event counts once `commit` has returned."""
+    """Keeps events so that a run survives a crash. What led to an effect or an answer is durable before that leaves."""
 
-    async def commit(self, event: Event) -> None:
-        """Makes an event durable."""
+    def note(self, event: Event) -> None:
+        """Takes the next event, and those of the log that say what left the process."""
+
+    async def settled(self) -> None:
+        """Returns once all that was noted is durable; raises StoreError where it cannot become so."""
 
 
 class Recorder(Protocol):

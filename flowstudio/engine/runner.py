@@ -25,6 +25,7 @@ from flowstudio.sdk.stream import grouped
 from flowstudio.sdk.trigger import Trigger
 from flowstudio.trace.events import (
     CallEnded,
+    Effected,
     Event,
     Failure,
     ItemsRead,
@@ -143,7 +144,7 @@ class Runner:
         self.id = state.run if state is not None else run or new_run_id()
         self.state = state or RunState()
         self._plan = bound.plan
-        self._trigger = trigger
+        self.trigger = trigger
         self._message = message
         self._recorders = tuple(recorders)
         self._gate = gate
@@ -202,7 +203,7 @@ class Runner:
                 RunStarted(
                     self.id,
                     self.now(),
-                    self._trigger,
+                    self.trigger,
                     message.payload,
                     message.meta,
                     self._plan.flow_hash,
@@ -354,7 +355,13 @@ class Runner:
         if plain and (step.spec.pure or step.stateful):
             await self._happened(visit.make_now())
         else:
-            self._under_way[asyncio.ensure_future(visit.make())] = token
+            self._under_way[asyncio.ensure_future(self._made(visit))] = token
+
+    async def _made(self, visit: Visit) -> Event:
+        """A visit that may wait, and may have effects: what led to it is durable before."""
+        if self._journal is not None and not visit.step.spec.pure:
+            await self._journal.settled()
+        return await visit.make()
 
     def _pinned(self, pin: Pin, token: Token, step: PlanStep, where: str, number: int) -> VisitFinished | VisitFailed:
         """The visit for which a pin stands in."""
@@ -481,21 +488,21 @@ class Runner:
     async def _happened(self, event: Event, after: RunState | None = None) -> None:
         """An event takes effect; `after` is the state that it leads to where that is known already."""
         if self._journal is not None:
-            await self._journal.commit(event)
+            self._journal.note(event)
         answered = self.state.replied
         self.state = advance(self._plan, self.state, event) if after is None else after
         if isinstance(event, VisitFinished):
-            self._took_effect(event, answered)
+            await self._took_effect(event, answered)
         elif isinstance(event, SegmentFinished):
             for part in event.parts:
                 if isinstance(part, VisitFinished):
-                    self._took_effect(part, answered)
+                    await self._took_effect(part, answered)
                     answered = answered or part.outcome == "reply"
-        elif isinstance(event, RunFinished) and self._reply is not None and not self._reply.done():
-            self._reply.set_result(None)
+        elif isinstance(event, RunFinished):
+            await self._answer(None)
         self.tell(event)
 
-    def _took_effect(self, event: VisitFinished, answered: bool) -> None:
+    async def _took_effect(self, event: VisitFinished, answered: bool) -> None:
         details = event.details
         if "remember" in details:
             self.bound.memory.keep(details["remember"], details["forget"])
@@ -504,15 +511,28 @@ class Runner:
         if answered:
             message = "Whoever waits for this run has been answered already; this answer goes nowhere"
             self.tell(Logged(self.id, event.at, event.step, event.address, event.visit, "warning", message))
-        elif self._reply is not None and not self._reply.done():
-            self._reply.set_result(event)
+        else:
+            await self._answer(event)
+
+    async def _answer(self, reply: VisitFinished | None) -> None:
+        """Gives whoever waits the run's answer, once what led to it is durable."""
+        if self._reply is None or self._reply.done():
+            return
+        if self._journal is not None:
+            await self._journal.settled()
+        if not self._reply.done():
+            self._reply.set_result(reply)
 
     def tell(self, event: Event) -> None:
-        """Tells the recorders of an event that changes nothing, such as a line of the log."""
+        """Tells the recorders of an event, and the journal of what left the process."""
+        if isinstance(event, Effected) and self._journal is not None:
+            self._journal.note(event)
         if self._gate is not None:
             self._gate.took(event, self.state)
         if not self._recorders or isinstance(event, SegmentFinished):
             return  # a segment is made where nobody wants to be told of its visits
+        if not self._watched and isinstance(event, (VisitStarted, VisitFinished)):
+            return
         shown = self._redacting.event(event)
         for recorder in self._recorders:
             recorder.record(shown)

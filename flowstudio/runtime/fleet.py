@@ -111,9 +111,17 @@ class Fleet:
         return self.version(named)
 
     def compare(
-        self, version: Version, entries: Sequence[Entry], told: Callable[[int], object] = lambda done: None
+        self,
+        version: Version,
+        entries: Sequence[Entry],
+        told: Callable[[int], object] = lambda done: None,
+        *,
+        elsewhere: bool = True,
     ) -> Deployment:
-        """What deploying would do. A flow that may not run is refused: InvalidInputError."""
+        """What deploying would do. A flow that may not run is refused: InvalidInputError.
+
+        Without `elsewhere` a login is what is written: who asks from another machine reads nothing of this one's.
+        """
         faults = [
             problem
             for problem in problems_of(version.flow, self._registry, among(version.flows))
@@ -121,7 +129,7 @@ class Fleet:
         ]
         if faults:
             raise InvalidInputError(faults)
-        resolved, unresolved = self._resolved(entries)
+        resolved, unresolved = self._resolved(entries) if elsewhere else (list(entries), [])
         before = {
             each.customer: Existing(each.version, self._instance(each))
             for each in self._known(version.id, [entry.customer for entry in entries])

@@ -48,7 +48,7 @@ def begin_record(
         flow_hash=bound.plan.flow_hash,
         trigger=trigger,
         started_at=started_at,
-        label=_label(bound, shown, started_at),
+        label=label_of(bound, shown, started_at),
         payload=None if isinstance(payload, Stream) else payloads.put(shown).hash,
         parent=parent,
         document=flow.to_document(),
@@ -77,7 +77,7 @@ class EventRecord:
         return {GIVEN: payload}
 
 
-def _label(bound: BoundPlan, payload: Json, at: float) -> str:
+def label_of(bound: BoundPlan, payload: Json, at: float) -> str:
     """The flow's label over what began the run; empty where it has none, or it fails."""
     told = bound.plan.flow.label
     if not told:
@@ -88,4 +88,4 @@ def _label(bound: BoundPlan, payload: Json, at: float) -> str:
         return ""  # a label is a help, and must not keep a run from beginning
 
 
-__all__ = ["GIVEN", "STORED", "EventRecord", "begin_record"]
+__all__ = ["GIVEN", "STORED", "EventRecord", "begin_record", "label_of"]

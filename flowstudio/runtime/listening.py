@@ -14,6 +14,7 @@ from flowstudio.engine.record import Redacting
 from flowstudio.engine.runner import Runner
 from flowstudio.errors import InvalidInputError, Problem
 from flowstudio.plan.plan import Plan, PlanStep
+from flowstudio.runtime.answers import answer_of, awaited, json_answer, login_for, replied, waits
 from flowstudio.runtime.launch import launched
 from flowstudio.runtime.protocol import listening_port
 from flowstudio.runtime.scheduler import fire_at
@@ -22,14 +23,8 @@ from flowstudio.sdk.message import Message
 from flowstudio.sdk.outcome import Reply
 from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.trigger import Clock, Delivery, Route, Trigger
-from flowstudio.trace.events import VisitFinished
-from flowstudio.trace.payloads import canonical
 
 Json = Any
-
-REPLY_WITHIN = 30.0
-"""Seconds that a caller waits for the flow's own answer."""
-
 
 Notify = Callable[[str, Mapping[str, Json]], None]
 Fired = Callable[[BoundPlan, str, Message, bool], Awaitable[Runner | None]]
@@ -147,11 +142,13 @@ class Listening:
     async def _answer(self, incoming: Incoming) -> Outgoing:
         found = self._routes.get(incoming.path)
         if found is None or (self._once and self._captured):
-            return _json(404, {"error": "nothing listens at this address"})
+            return json_answer(404, {"error": "nothing listens at this address"})
         step, config, route = found
         if incoming.method not in route.methods:
             allowed = ", ".join(route.methods)
-            return _json(405, {"error": f"{incoming.method} is not allowed here, use {allowed}"}, {"allow": allowed})
+            return json_answer(
+                405, {"error": f"{incoming.method} is not allowed here, use {allowed}"}, {"allow": allowed}
+            )
         trigger = step.component
         assert isinstance(trigger, Trigger)
         assert self.bound is not None
@@ -161,13 +158,13 @@ class Listening:
             query=incoming.query,
             headers=incoming.headers,
             body=incoming.body,
-            login=self._login(config),
+            login=login_for(config, self._logins),
             at=time.time(),
         )
         message = trigger.accept(config, delivery)
         if isinstance(message, Reply):
             self._refused(step, incoming, message)
-            return _replied(message.status, message.headers, message.body)
+            return replied(message.status, message.headers, message.body)
         if self._once:
             self._captured = True
             redacting = Redacting(self.bound.redactor)
@@ -179,14 +176,8 @@ class Listening:
                     "meta": dict(redacting.meta(message.meta)),
                 },
             )
-            return _json(202, {"captured": True})
+            return json_answer(202, {"captured": True})
         return await self._run(step, message)
-
-    def _login(self, config: Any) -> Mapping[str, str] | None:
-        """The fields of the login that a trigger's authentication names."""
-        slot = getattr(getattr(config, "auth", None), "connection", None)
-        found = self._logins.get(slot) if slot else None
-        return {name: str(value) for name, value in found.items()} if found is not None else None
 
     def _refused(self, step: PlanStep, incoming: Incoming, reply: Reply) -> None:
         """Tells that a request was not taken, and why; never what it carried."""
@@ -208,24 +199,10 @@ class Listening:
         assert self.bound is not None
         runner = await self._fired(self.bound, step.id, message, False)
         if runner is None:
-            return _json(503, {"error": "it listens no longer"}, {"retry-after": "1"})
-        if not self._waits(step):
-            return _json(202, {"run": runner.id})
-        replied: asyncio.Future[VisitFinished | None] = asyncio.get_running_loop().create_future()
-        runner.answer_to(replied)
-        try:
-            async with asyncio.timeout(REPLY_WITHIN):
-                reply = await replied
-        except TimeoutError:
-            return _json(202, {"run": runner.id})
-        if reply is None:
-            failed = runner.state.failing
-            return _json(500, {"run": runner.id, "error": "the flow failed"}) if failed else Outgoing(204, {}, b"")
-        return _replied(reply.details["status"], reply.details["headers"], reply.details["body"])
-
-    def _waits(self, step: PlanStep) -> bool:
-        """Whether the flow may answer itself: an enabled respond can be reached, in a called flow perhaps."""
-        return any(other.spec.key == "respond" and not other.disabled for other in self._plan.reached_from(step))
+            return json_answer(503, {"error": "it listens no longer"}, {"retry-after": "1"})
+        if not waits(self._plan, step):
+            return json_answer(202, {"run": runner.id})
+        return await answer_of(runner, awaited(runner))
 
 
 def _told(clock: Clock) -> str:
@@ -235,18 +212,3 @@ def _told(clock: Clock) -> str:
 async def _ended(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait({task})
-
-
-def _json(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Outgoing:
-    return Outgoing(status, {"content-type": "application/json", **(headers or {})}, canonical(body))
-
-
-def _replied(status: int, headers: Mapping[str, str], body: Json) -> Outgoing:
-    """A reply of the flow as it goes over the wire: JSON unless its content type says text."""
-    told = {name.lower(): value for name, value in headers.items()}
-    content = told.get("content-type", "")
-    if isinstance(body, bytes):
-        return Outgoing(status, {"content-type": "application/octet-stream", **told}, body)
-    if isinstance(body, str) and content and "json" not in content:
-        return Outgoing(status, told, body.encode())
-    return Outgoing(status, {"content-type": "application/json", **told}, canonical(body))

@@ -78,6 +78,13 @@ class Trigger(Component):
         """The message that a delivery makes (its `meta` holds `trigger`), or the answer that refuses it. Pure."""
         raise NotImplementedError(f"{type(self).__name__} takes no deliveries")
 
+    def key_of(self, config: Any, delivery: Delivery) -> str | None:
+        """What tells a delivery that was accepted from others: a second one with the same starts no run. None: nothing.
+
+        `config` is evaluated with the message's payload.
+        """
+        return None
+
     def enters(self, config: Any, payload: Json) -> Json:
         """The payload with which a run or a called flow begins; StepError refuses it."""
         return payload

@@ -19,6 +19,7 @@ from flowstudio.trace.canonical import canonical, parse
 Json = Any
 
 FILE: Final = "catalogue.db"
+_ANSWER_SECONDS: Final = 600.0
 
 _MIGRATIONS: Final[Sequence[Migration]] = (
     (
@@ -31,6 +32,7 @@ _MIGRATIONS: Final[Sequence[Migration]] = (
         " foreign key (template, version) references templates (id, version))",
         "create index instances_by_template on instances (template, customer)",
     ),
+    ("create table requests (run text primary key, step text, asked_at real not null, answer text)",),
 )
 
 
@@ -199,6 +201,36 @@ class Catalogue:
                 ).rowcount
             connection.execute("delete from customers where id not in (select customer from instances)")
         return removed
+
+    def ask(self, run: str, step: str | None = None) -> None:
+        """Leaves a request to resume a run, at a step or where it failed, for the host of this data directory."""
+        with self._database.transaction() as connection:
+            connection.execute("insert or replace into requests values (?, ?, ?, null)", (run, step, time.time()))
+
+    def asked(self) -> list[tuple[str, str | None]]:
+        """The runs that shall be resumed and the steps at which, the oldest request first."""
+        rows = self._database.rows("select run, step from requests where answer is null order by asked_at")
+        return [(run, step) for run, step in rows]
+
+    def answer(self, run: str, answer: str) -> None:
+        """Tells whoever asked: why a run is not resumed, or nothing."""
+        with self._database.transaction() as connection:
+            connection.execute("update requests set answer = ? where run = ?", (answer, run))
+            # Those who asked have gone by now.
+            connection.execute("delete from requests where asked_at < ?", (time.time() - _ANSWER_SECONDS,))
+
+    def answered(self, run: str) -> str | None:
+        """The answer to a request, which is taken away with it; None where there is none yet."""
+        rows = self._database.rows("select answer from requests where run = ?", [run])
+        if not rows or rows[0][0] is None:
+            return None
+        self.withdraw(run)
+        return str(rows[0][0])
+
+    def withdraw(self, run: str) -> None:
+        """Takes a request back."""
+        with self._database.transaction() as connection:
+            connection.execute("delete from requests where run = ?", (run,))
 
 
 _INSTANCES: Final = (

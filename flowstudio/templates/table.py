@@ -91,7 +91,11 @@ def read_customers(path: str | Path, version: Version | Flow) -> Customers:
 
     FileError when it is no such file at all; what is wrong with single cells stands in `faults`.
     """
-    file, data = str(path), read_bytes(path)
+    return entries_of(read_bytes(path), str(path), version)
+
+
+def entries_of(data: bytes, file: str, version: Version | Flow) -> Customers:
+    """The same for what such a file holds; `file` is what it is called in messages."""
     if isinstance(version, Flow):
         version = Version({"id": version.id}, version)
     begin = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]

@@ -24,6 +24,7 @@ SHORTEST: Final = 4
 _BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _WORD: Final = re.compile("[A-Za-z0-9]+")
 _NUMBER: Final = re.compile("[0-9.eE+-]+")
+_LOGIN_HEADER: Final = re.compile(rb'"(?i:%s)":(?!"%s")' % ("|".join(sorted(SECRET_HEADERS)).encode(), MASK.encode()))
 _PATH: Final = re.compile(r"`([^`]*)`|\[(\d*)\*?\]|([^.`\[\]]+)")
 
 
@@ -96,6 +97,12 @@ class Redactor:
         return {
             name: MASK if name.lower() in SECRET_HEADERS else self.payload(value) for name, value in headers.items()
         }
+
+    def may_hold(self, body: bytes) -> bool:
+        """Whether there may be something secret in canonical JSON: yes at times in vain, never no in vain."""
+        if self._whole and (self._words_of_any is None or any(word.encode() in body for word in self._words_of_any)):
+            return True
+        return any(_may_lead_somewhere(path, body) for path in self._paths) or bool(_LOGIN_HEADER.search(body))
 
     def _masked(self, text: str, pattern: re.Pattern[str]) -> str:
         while True:

@@ -342,10 +342,13 @@ class Log:
         self.lines: list[str] = []
         self.most = most
 
-    async def commit(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
         if self.most is not None and len(self.lines) >= self.most:
             raise Crash
         self.lines.append(json.dumps(to_record(event)))
+
+    async def settled(self) -> None:
+        await asyncio.sleep(0)
 
     def events(self) -> list[Event]:
         return [from_record(json.loads(line)) for line in self.lines]
@@ -491,7 +494,7 @@ class Checking(Log):
         self.folded = RunState()
         self.runner: Runner | None = None
 
-    async def commit(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
         assert self.runner is not None
         assert self.folded == self.runner.state
         self.folded = advance(self.plan, self.folded, from_record(to_record(event)))

@@ -30,7 +30,10 @@ def runs(drawn: Any, times: int, memory: ProcessMemory, recorders: Any = ()) -> 
 class Slowly:
     """A journal that lets others have their turn before an event counts."""
 
-    async def commit(self, event: Any) -> None:
+    def note(self, event: Any) -> None:
+        pass
+
+    async def settled(self) -> None:
         for _ in range(3):
             await asyncio.sleep(0)
 

@@ -153,10 +153,13 @@ class Log:
         self.lines: list[str] = []
         self.most = most
 
-    async def commit(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
         if len(self.lines) == self.most:
             raise KeyboardInterrupt
         self.lines.append(json.dumps(to_record(event, kept)))
+
+    async def settled(self) -> None:
+        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("watched", [False, True])
