@@ -16,6 +16,7 @@ class Got(NamedTuple):
     path: str
     key: str
     body: Any
+    authorization: str
 
 
 class Target:
@@ -34,7 +35,14 @@ class Target:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                outer.took(Got(self.path, self.headers.get("idempotency-key", ""), body))
+                outer.took(
+                    Got(
+                        self.path,
+                        self.headers.get("idempotency-key", ""),
+                        body,
+                        self.headers.get("authorization", ""),
+                    )
+                )
                 bad = any(self.path.startswith(prefix) for prefix in outer.failing)
                 answer = json.dumps({"error": "down"} if bad else {"id": f"t-{len(outer.got)}"}).encode()
                 with contextlib.suppress(OSError):  # whoever asked may have gone
