@@ -67,12 +67,22 @@ class HostWorld:
             fleet.close()
         return found
 
-    def start(self, *more: str, program: tuple[str, ...] = ("-m", "flowstudio"), **environ: str) -> str:
-        """Starts the host and waits until it listens; its address."""
+    def start(
+        self,
+        *more: str,
+        program: tuple[str, ...] = ("-m", "flowstudio"),
+        before: tuple[str, ...] = (),
+        until_it_fails: bool = False,
+        **environ: str,
+    ) -> str:
+        """Starts the host and waits until it listens; its address.
+
+        `before` is a program that starts it. With `until_it_fails` it may die before it has said where.
+        """
         with self.log.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, *program, "serve", "--data", str(self.data), "--bind", "127.0.0.1:0", *more],
+                [*before, sys.executable, *program, "serve", "--data", str(self.data), "--bind", "127.0.0.1:0", *more],
                 stderr=log,
                 stdout=log,
                 stdin=subprocess.DEVNULL,
@@ -84,7 +94,10 @@ class HostWorld:
                 self.url = found[1]
                 return self.url
             with contextlib.suppress(subprocess.TimeoutExpired):
-                raise AssertionError(f"the host ended with {self.process.wait(0.02)}: {told}")
+                status = self.process.wait(0.02)
+                if until_it_fails:
+                    return ""
+                raise AssertionError(f"the host ended with {status}: {told}")
 
     def kill(self) -> None:
         """Ends it as a crash does."""
@@ -92,6 +105,13 @@ class HostWorld:
         self.process.kill()
         self.process.wait()
         self.process = None
+
+    def wait(self) -> int:
+        """Waits until it ends by itself; its exit status."""
+        assert self.process is not None
+        status = self.process.wait(SECONDS)
+        self.process = None
+        return status
 
     def stop(self) -> int:
         """Ends it as a supervisor does; its exit status."""
@@ -120,10 +140,10 @@ class HostWorld:
         found: list[dict[str, Any]] = self.api("GET", f"/runs?{httpx.QueryParams(query)}").json()
         return found
 
-    def until_ended(self) -> list[dict[str, Any]]:
+    def until_ended(self, limit: str = "1000") -> list[dict[str, Any]]:
         """Waits until nothing is under way; all runs."""
         while self.runs(status="running"):
             assert self.process is not None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 raise AssertionError(f"the host ended with {self.process.wait(0.02)}")
-        return self.runs(limit="1000")
+        return self.runs(limit=limit)

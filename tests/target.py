@@ -34,7 +34,11 @@ class Target:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                length = int(self.headers["content-length"])
+                content = self.rfile.read(length)
+                if len(content) < length:
+                    return  # whoever asked died in the middle of it
+                body = json.loads(content)
                 outer.took(
                     Got(
                         self.path,
@@ -61,6 +65,9 @@ class Target:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 256
+
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                """Whoever asked may be gone at any moment."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

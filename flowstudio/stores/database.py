@@ -39,8 +39,10 @@ class Database:
         self._depth = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # SQLite would make it for everybody to read.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            # SQLite would make it for everybody to read. One that is there must not be opened beside SQLite: closing it
+            # again would take away the locks that this process has on it, and with them the file from under its writer.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
             raise StoreError(
                 f"{what} in {path} cannot be opened for writing ({error.strerror}); check its permissions,"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -147,3 +148,18 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
     add(database, "b")
     assert names(database) == ["a", "b"]
     database.close()
+
+
+def test_a_second_use_in_the_same_process_leaves_the_first_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "things.db"
+    writer = opened(path, FIRST)
+    add(writer, "a")
+    reader = opened(path, FIRST)
+    # Another program comes and goes: were it alone with the file, it would take the log of changes away with it.
+    look = "import sqlite3, sys; at = sqlite3.connect(sys.argv[1]); print(at.execute('select * from things').fetchall()); at.close()"
+    for name, seen in (("b", "[('a', 1)]"), ("c", "[('a', 1), ('b', 1)]")):
+        found = subprocess.run([sys.executable, "-c", look, str(path)], check=True, capture_output=True, text=True)
+        assert found.stdout.strip() == seen
+        add(writer, name)
+    reader.close()
+    writer.close()
