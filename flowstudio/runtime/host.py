@@ -215,7 +215,7 @@ class Host:
     async def webhook(self, incoming: Incoming) -> Outgoing:
         """Answers a request below `/in/`."""
         found = self._addressed(incoming.path)
-        if found is None:
+        if found is None or "%2f" in incoming.target.lower().partition("?")[0]:
             return _nobody()
         name, path = found
         hosted = self.instances.get(name)

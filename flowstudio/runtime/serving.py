@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -25,10 +26,13 @@ LOOKS_EVERY: Final = 0.3
 """Seconds between two looks at what is deployed, and at what others ask for."""
 GRACE: Final = 20.0
 """Seconds that runs under way have to end when the host stops; the others go on when it comes again."""
+MOST_CONNECTIONS: Final = 4_000
 KEPT_DAYS: Final = 30.0
 _DAY: Final = 86_400.0
 _SWEPT_EVERY: Final = 3_600.0
 _CONTROL_BYTES: Final = 4_000_000
+_SLOW: Final = 8.0
+"""Seconds after which a sender that says nothing is cut off."""
 _STRANGER_BYTES: Final = 65_536
 
 
@@ -41,13 +45,15 @@ class Serving:
         self._host = host
         self._control = Control(host, tokens, self._changed)
         self._public = public
-        self._server = WebServer(self._answer, address, port, Limits(connections=4_000), self._body_limit)
+        limits = Limits(header_seconds=_SLOW, body_seconds=_SLOW, connections=MOST_CONNECTIONS)
+        self._server = WebServer(self._answer, address, port, limits, self._body_limit)
         self._begun = time.time()
         self._is_ready = False
         self._watching = contextlib.AsyncExitStack()
 
     async def start(self, told: Callable[[Address], object] = lambda address: None) -> None:
         """Opens the host, goes on with what was under way, and listens. `told` hears where."""
+        _let_open(2 * MOST_CONNECTIONS)
         address = await self._server.start()
         try:
             self._host.base_url = (self._public or address.url).rstrip("/")
@@ -160,6 +166,18 @@ class Serving:
             except FlowStudioError as error:
                 _log.error("Old runs cannot be forgotten: %s", error)
             await asyncio.sleep(_SWEPT_EVERY)
+
+
+def _let_open(files: int) -> None:
+    """Lets this process have so many files and connections open, as far as the system allows it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if most == resource.RLIM_INFINITY else min(files, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 async def _ended(task: asyncio.Future[None]) -> None:
