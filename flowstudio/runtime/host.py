@@ -36,7 +36,7 @@ from flowstudio.sdk.registry import Registry
 from flowstudio.sdk.trigger import Delivery
 from flowstudio.stores.catalogue import Deployed
 from flowstudio.stores.host_runs import HostRuns
-from flowstudio.stores.journal import HostedRun, Journal
+from flowstudio.stores.journal import HostedRun, Journal, JournalBusyError, Key
 from flowstudio.stores.locks import FileLock
 from flowstudio.stores.secrets import data_key
 from flowstudio.trace.payloads import content_hash
@@ -257,12 +257,20 @@ class Host:
         run = new_run_id()
         key = self._key(hosted, started, message, incoming)
         if key is not None:
-            before = self.journal.came(hosted.deployed.customer, hosted.deployed.template, key, run, self.now())
+            try:
+                before = self.journal.reserve(key, run)
+            except JournalBusyError:
+                return _later("the same message is being taken in just now")
             if before is not None:
                 self.counted["message", "repeated"] += 1
                 return json_answer(202, {"run": before})
         reply: Awaited | None = None
-        runner, journal = self._runner(hosted, started.step.id, message, run)
+
+        def beginning() -> None:
+            if key is not None:
+                self.journal.came(key, run, self.now())
+
+        runner, journal = self._runner(hosted, started.step.id, message, run, beginning)
         if waits(hosted.bound.plan, started.step):
             reply = awaited(runner)
         self.drive(hosted, runner, journal)
@@ -275,22 +283,26 @@ class Host:
         self.counted["message", "taken"] += 1
         return json_answer(202, {"run": run}) if reply is None else await answer_of(runner, reply)
 
-    def _key(self, hosted: Hosted, started: Started, message: Message, incoming: Incoming) -> str | None:
+    def _key(self, hosted: Hosted, started: Started, message: Message, incoming: Incoming) -> Key | None:
         """What tells a message from others, where its trigger says so."""
         delivery = Delivery(incoming.method, incoming.path, incoming.query, incoming.headers, incoming.body)
         bound, at = hosted.bound, self.now()
         names = {**bound.names, "meta": message.meta, "trigger": message.payload}
         config = bound.configs[started.step.index].evaluate(message.payload, names, VisitClock(at, 0))
         key = started.trigger.key_of(config, delivery)
-        return None if key is None else f"{started.step.id}:{key}"
+        if key is None:
+            return None
+        return hosted.deployed.customer, hosted.deployed.template, f"{started.step.id}:{key}"
 
     def fire(self, hosted: Hosted, started: Started, moment: float) -> asyncio.Task[None] | None:
         """Starts the run of a moment of a schedule; None where the trigger takes no such delivery."""
         message = started.accept(Delivery(at=moment))
         if isinstance(message, Reply) or self._draining:
             return None
-        runner, journal = self._runner(hosted, started.step.id, message, new_run_id())
-        self.journal.fired(hosted.deployed.customer, hosted.deployed.template, started.step.id, moment)
+        place = hosted.deployed.customer, hosted.deployed.template, started.step.id
+        runner, journal = self._runner(
+            hosted, started.step.id, message, new_run_id(), lambda: self.journal.fired(*place, moment)
+        )
         journal.begun.add_done_callback(lambda begun: self._fired(hosted, begun))
         return self.drive(hosted, runner, journal)
 
@@ -298,9 +310,15 @@ class Host:
         if not begun.cancelled() and begun.exception() is not None:
             _log.error("A schedule of %s was not begun: %s", hosted.id, begun.exception())
 
-    def _runner(self, hosted: Hosted, trigger: str, message: Message, run: str) -> tuple[Runner, RunJournal]:
+    def _runner(
+        self, hosted: Hosted, trigger: str, message: Message, run: str, beginning: Callable[[], object]
+    ) -> tuple[Runner, RunJournal]:
         deployed, at = hosted.deployed, self.now()
-        self.journal.flow(hosted.flow, self._documents[hosted.flow])
+
+        def noted() -> None:
+            self.journal.flow(hosted.flow, self._documents[hosted.flow])
+            beginning()
+
         shown = hosted.bound.redactor.payload(message.payload) if hosted.bound.plan.flow.label else None
         hosted_run = HostedRun(
             run,
@@ -312,8 +330,7 @@ class Host:
             label_of(hosted.bound, shown, at),
             at,
         )
-        self.journal.begin(hosted_run)
-        journal = RunJournal(self.journal, hosted.bound, self.seal, hosted_run)
+        journal = RunJournal(self.journal, hosted.bound, self.seal, hosted_run, beginning=noted)
         return Runner(hosted.bound, trigger, message, run=run, journal=journal, now=self.now), journal
 
     def drive(self, hosted: Hosted, runner: Runner, journal: RunJournal) -> asyncio.Task[None]:
@@ -337,6 +354,7 @@ class Host:
         else:
             self._told(hosted, result)
         finally:
+            self.journal.dismiss(runner.id)
             await hosted.ended(runner)
 
     def _told(self, hosted: Hosted, result: Result) -> None:

@@ -70,12 +70,23 @@ class Seal:
 class RunJournal:
     """The journal of one run, as its Runner sees it."""
 
-    def __init__(self, journal: Journal, bound: BoundPlan, seal: Seal, run: HostedRun, number: int = 0) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        bound: BoundPlan,
+        seal: Seal,
+        run: HostedRun,
+        number: int = 0,
+        *,
+        beginning: Callable[[], object] = lambda: None,
+    ) -> None:
         self._journal = journal
         self._seal = seal
         self._redacting = Redacting(bound.redactor)
         self._may_hold = bound.redactor.may_hold
         self._number = number
+        self._beginning = beginning
+        """Notes what becomes durable together with the run's first event."""
         self.run: HostedRun = run
         """How the run stands."""
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -98,6 +109,8 @@ class RunJournal:
             event = self._redacting.event(event)
         self._number += 1
         if isinstance(event, RunStarted):
+            self._journal.begin(self.run)
+            self._beginning()
             self._journal.settle(self.run.run, self.begun)
         body = canonical(to_record(event, _kept))
         self._journal.event(self.run.run, self._number, self._seal.sealed(body) if self._may_hold(body) else body)

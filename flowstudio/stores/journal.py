@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -23,6 +23,8 @@ from flowstudio.trace.canonical import canonical
 
 Json = Any
 Row = Sequence[Json]
+Key = tuple[str, str, str]
+"""Customer, template, and what tells a message of theirs from others."""
 Status = Literal["running", "succeeded", "failed", "cancelled"]
 
 FILE: Final = "journal.db"
@@ -128,7 +130,7 @@ class _Batch:
     cut: dict[str, int] = field(default_factory=dict)
     """Runs whose events from a number on do not count any more, before those of this batch."""
     ended: list[HostedRun] = field(default_factory=list)
-    seen: dict[tuple[str, str, str], tuple[str, float]] = field(default_factory=dict)
+    seen: dict[Key, tuple[str, float]] = field(default_factory=dict)
     memory: dict[tuple[str, str, str], bytes | None] = field(default_factory=dict)
     fired: dict[tuple[str, str, str], float] = field(default_factory=dict)
     waiters: list[tuple[str, asyncio.Future[None]]] = field(default_factory=list)
@@ -152,15 +154,18 @@ class _Batch:
         self.waiters += later.waiters
         return self
 
-    def without(self, runs: Iterable[str]) -> None:
+    def without(self, runs: Collection[str]) -> None:
         """Leaves runs out as though they had never come."""
-        gone = set(runs)
-        for run in gone:
+        for run in runs:
             self.runs.pop(run, None)
             self.events.pop(run, None)
             self.fresh.discard(run)
-        self.ended = [each for each in self.ended if each.run not in gone]
-        self.seen = {key: told for key, told in self.seen.items() if told[0] not in gone}
+        self.ended = [each for each in self.ended if each.run not in runs]
+        self.seen = {key: told for key, told in self.seen.items() if told[0] not in runs}
+
+
+class JournalBusyError(Exception):
+    """The same message is being taken in just now."""
 
 
 class Journal:
@@ -169,11 +174,17 @@ class Journal:
 
     def __init__(self, folder: Path, *, told: Callable[[StoreError | None], object] = lambda trouble: None) -> None:
         self._database = Database(folder / FILE, "the journal", MIGRATIONS)
+        # The writer holds its connection while the disk works; looking must not wait for that.
+        self._seen = Database(folder / FILE, "the journal", MIGRATIONS)
         self._told = told
         self._loop = asyncio.get_running_loop()
         self._pending = _Batch()
         self._busy = False
         self._due: asyncio.Handle | None = None
+        self._refused: dict[str, StoreError] = {}
+        """Runs that have never been, and whose drivers may not know it yet."""
+        self._reserved: dict[Key, str] = {}
+        """Keys of messages that are not durable yet, each with its run."""
         self._known_flows: set[str] = {row[0] for row in self._database.rows("select hash from flows")}
         self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_all, name="journal", daemon=True)
@@ -183,7 +194,10 @@ class Journal:
         self.trouble: StoreError | None = None
 
     def begin(self, run: HostedRun) -> None:
-        """Notes a run of which nobody has been told yet: where it cannot be written it has never been."""
+        """Notes a run of which nobody has been told yet: where it cannot be written it has never been.
+
+        What belongs to its beginning is noted in the same turn of the loop, so that all of it becomes durable together.
+        """
         self._pending.fresh.add(run.run)
         self.put(run)
 
@@ -209,6 +223,12 @@ class Journal:
         self._pending.ended.append(run)
         self._soon()
 
+    def dismiss(self, run: str) -> None:
+        """Nobody drives a run any longer: what its driver still noted of one that was refused is left out."""
+        if self._refused.pop(run, None) is not None:
+            self._pending.without((run,))
+            self._reserved = {key: holder for key, holder in self._reserved.items() if holder != run}
+
     def flow(self, name: str, document: Mapping[str, Json]) -> None:
         """Keeps a flow by its hash, once."""
         if name not in self._known_flows:
@@ -216,17 +236,21 @@ class Journal:
             self._pending.flows[name] = zstandard.compress(canonical(dict(document)), 6)
             self._soon()
 
-    def came(self, customer: str, template: str, key: str, run: str, at: float) -> str | None:
-        """Notes that a message with this key came; the run of the one that came before, None where there was none."""
-        known = self._pending.seen.get((customer, template, key))
-        if known is not None:
-            return known[0]
-        for (before,) in self._database.rows(
-            "select run from seen where customer = ? and template = ? and key = ?", (customer, template, key)
-        ):
+    def reserve(self, key: Key, run: str) -> str | None:
+        """Keeps a message's key for a run; the run of the message that came before, None where there was none.
+
+        JournalBusyError while that one is not durable yet.
+        """
+        if key in self._reserved:
+            raise JournalBusyError
+        for (before,) in self._seen.rows("select run from seen where customer = ? and template = ? and key = ?", key):
             return str(before)
-        self._pending.seen[customer, template, key] = (run, at)
+        self._reserved[key] = run
         return None
+
+    def came(self, key: Key, run: str, at: float) -> None:
+        """Notes that the message of a run came, whose key was reserved for it."""
+        self._pending.seen[key] = (run, at)
 
     def remember(self, customer: str, template: str, changes: Mapping[str, bytes | None]) -> None:
         """Notes what an instance remembers; None: it forgets it."""
@@ -275,6 +299,9 @@ class Journal:
         It gets StoreError where a run of which nobody was told could not be written; that one is left out then. What was
         told of before waits until it can be written.
         """
+        if run in self._refused:
+            waiter.set_exception(self._refused[run])
+            return
         self._pending.waiters.append((run, waiter))
         self._soon(now=True)
 
@@ -289,6 +316,7 @@ class Journal:
             self._due.cancel()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+        self._seen.close()
         self._database.close()
 
     def _soon(self, *, now: bool = False) -> None:
@@ -333,6 +361,8 @@ class Journal:
             self._told(trouble)
         self.trouble = trouble
         if trouble is None:
+            for key in batch.seen:
+                self._reserved.pop(key, None)
             for _, waiter in batch.waiters:
                 if not waiter.done():
                     waiter.set_result(None)
@@ -341,13 +371,14 @@ class Journal:
             elif self._pending != _Batch():
                 self._soon()
             return
-        refused = set(batch.fresh)
-        for run, waiter in batch.waiters:
-            if run in refused and not waiter.done():
-                waiter.set_exception(trouble)
-        batch.without(refused)
-        batch.waiters = [each for each in batch.waiters if not each[1].done()]
+        for run in batch.fresh:
+            self._refused[run] = trouble
         self._pending = batch.followed_by(self._pending)
+        self._pending.without(self._refused)
+        for run, waiter in self._pending.waiters:
+            if run in self._refused and not waiter.done():
+                waiter.set_exception(trouble)
+        self._pending.waiters = [each for each in self._pending.waiters if not each[1].done()]
         self._due = self._loop.call_later(_AGAIN_SECONDS, self._hand_over)
 
     def _write(self, batch: _Batch) -> None:
@@ -428,4 +459,4 @@ def _each(execute: Callable[..., object], statement: str, values: Sequence[str])
         execute(f"{statement} ({', '.join('?' * len(some))})", some)
 
 
-__all__ = ["FILE", "HOUR", "MIGRATIONS", "RUN_COLUMNS", "HostedRun", "Journal"]
+__all__ = ["FILE", "HOUR", "MIGRATIONS", "RUN_COLUMNS", "HostedRun", "Journal", "JournalBusyError", "Key"]
