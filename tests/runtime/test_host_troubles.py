@@ -168,7 +168,7 @@ def test_a_folder_that_may_not_be_written_is_told_in_words(world: HostWorld) -> 
     # As somebody who may not write everywhere, and who may not read this checkout either: all is loaded before.
     command = ["flowstudio", "serve", "--data", str(world.data), "--bind", "127.0.0.1:0"]
     code = f"""
-import os, resource, sys, cryptography.fernet, flowstudio.cli.serving, rich.console, typer.rich_utils, uvloop
+import encodings.idna, os, resource, sys, cryptography.fernet, flowstudio.cli.serving, rich.console, typer.rich_utils, uvloop
 from flowstudio.cli.main import main
 from flowstudio.sdk.registry import Registry
 known = Registry.from_entry_points()
