@@ -176,6 +176,8 @@ class Fleet:
         for each in self.catalogue.instances(template):
             ran = (outcomes or {}).get((each.customer, each.template), NEVER_RAN)
             needs = self._needs(each)
+            if ran.setup_error is not None:
+                needs += (Need("setup", "setup", str(ran.setup_error.get("message") or "it failed")),)
             status = status_of(
                 paused=each.paused,
                 needs=bool(needs),

@@ -76,6 +76,7 @@ class Host:
         self._documents: dict[str, dict[str, Json]] = {}
         self._versions: dict[str, str] = {}
         self._memories: dict[Name, JournalMemory] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
         self.under_way: dict[str, asyncio.Task[None]] = {}
         """The runs that move now, by id."""
         self._draining = False
@@ -111,6 +112,7 @@ class Host:
             self._lock.release()
             raise
         self._seen = -1
+        self._set_up = self.runs.setups()
         await self.refresh()
 
     async def close(self, grace: float = 0.0) -> None:
@@ -141,17 +143,22 @@ class Host:
         now = {(each.customer, each.template): each for each in self.fleet.catalogue.instances()}
         gone = self.deployed.keys() - now.keys()
         changed = {name for name, each in now.items() if self.deployed.get(name) != each}
-        self.deployed = now
+        known, self.deployed = self.deployed, now
         for name in gone | changed:
             hosted = self.instances.pop(name, None)
             self.resting.pop(name, None)
             if hosted is not None:
+                if name in gone and (removed := hosted.placed("removed")) is not None:
+                    self.fire(hosted, removed, self.now())
                 await hosted.retire()
         if gone:
             self.journal.forget(gone)
             for name in gone:
                 self._memories.pop(name, None)
+                self._set_up.pop(name, None)
         for name in changed:
+            if name in known and self._set_up.get(name) is not None:
+                del self._set_up[name]  # something about it was changed: it is tried again
             self._take_up(name, now[name])
         return bool(gone or changed)
 
@@ -160,10 +167,19 @@ class Host:
             self.resting[name] = "it is paused"
             return
         try:
-            self.instances[name] = self.hosted(deployed)
+            hosted = self.hosted(deployed)
         except FlowStudioError as error:
             self.resting[name] = str(error)
             _log.warning("%s does not run: %s", deployed.id, error)
+            return
+        placed = hosted.placed("deployed")
+        if placed is not None and self._set_up.get(name) is not None:
+            self.resting[name] = "its setup failed"
+            return
+        self.instances[name] = hosted
+        if placed is not None and name not in self._set_up:
+            self._set_up[name] = None
+            self.fire(hosted, placed, self.now())
 
     def hosted(self, deployed: Deployed, document: Mapping[str, Json] | None = None) -> Hosted:
         """An instance ready to run, on its own flow or on that of a document of the journal."""
@@ -352,16 +368,38 @@ class Host:
             _log.exception("Run %s of %s broke off", runner.id, hosted.id)
             journal.failed(StoreError(f"the run broke off ({type(error).__name__})"))
         else:
-            self._told(hosted, result)
+            self._told(hosted, runner.trigger, result)
         finally:
             self.journal.dismiss(runner.id)
             await hosted.ended(runner)
 
-    def _told(self, hosted: Hosted, result: Result) -> None:
+    def _told(self, hosted: Hosted, trigger: str, result: Result) -> None:
         self.counted["run", result.status] += 1
         error = result.error
+        placed = hosted.placed("deployed")
+        if placed is not None and placed.step.id == trigger:
+            self._was_set_up(hosted.deployed, result)
         if result.status == "failed" and error is not None:
             _log.warning("%s: run %s failed at %s: %s", hosted.id, result.run, error.step, error.message)
+
+    def _was_set_up(self, deployed: Deployed, result: Result) -> None:
+        """The run has ended that an instance needs before it is ready."""
+        name = deployed.customer, deployed.template
+        if self.deployed.get(name) is None:
+            return
+        error = None if result.error is None else {"message": result.error.message, "step": result.error.step}
+        self.journal.setup(*name, result.run, error)
+        self._set_up[name] = error
+        if error is not None:
+            hosted = self.instances.pop(name, None)
+            self.resting[name] = "its setup failed"
+            if hosted is not None:
+                task = asyncio.ensure_future(hosted.retire())
+                self._retiring.add(task)
+                task.add_done_callback(self._retiring.discard)
+        elif name not in self.instances:
+            self.resting.pop(name, None)
+            self._take_up(name, self.deployed[name])
 
     def _addressed(self, path: str) -> tuple[Name, str] | None:
         parts = path.split("/", 4)

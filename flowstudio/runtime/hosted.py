@@ -11,7 +11,7 @@ from flowstudio.engine.runner import Runner
 from flowstudio.plan.plan import PlanStep
 from flowstudio.sdk.message import Message
 from flowstudio.sdk.outcome import Reply
-from flowstudio.sdk.trigger import Clock, Delivery, Route, Source, Trigger
+from flowstudio.sdk.trigger import Clock, Delivery, Placed, Route, Source, Trigger
 from flowstudio.stores.catalogue import Deployed
 
 Json = Any
@@ -63,6 +63,13 @@ class Hosted:
         for each in self.started:
             if isinstance(each.source, Clock):
                 yield each, each.source
+
+    def placed(self, moment: str) -> Started | None:
+        """The trigger that is started when the instance is put in place, or taken away."""
+        for each in self.started:
+            if isinstance(each.source, Placed) and each.source.moment == moment:
+                return each
+        return None
 
     def busy(self, step: str) -> bool:
         """Whether a run that this trigger started is under way."""

@@ -25,7 +25,7 @@ from flowstudio.sdk.message import Message
 from flowstudio.sdk.outcome import Drop, Outcome, Reply, Sleep, Stop, To, Wait
 from flowstudio.sdk.shapes import Call, Collect, Items, Loop, Merge, Split
 from flowstudio.sdk.stream import Stream, StreamSource
-from flowstudio.sdk.trigger import Clock, Consume, Delivery, Route, Source, Trigger
+from flowstudio.sdk.trigger import Clock, Consume, Delivery, Placed, Route, Source, Trigger
 
 __all__ = [
     "MISSING",
@@ -55,6 +55,7 @@ __all__ = [
     "Merge",
     "Message",
     "Outcome",
+    "Placed",
     "Port",
     "Reply",
     "Route",

@@ -42,7 +42,14 @@ class Consume:
     options: Mapping[str, Json] = field(default_factory=dict)
 
 
-Source = Route | Clock | Consume | None
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The instance itself: it was put in place, or is taken away."""
+
+    moment: Literal["deployed", "removed"]
+
+
+Source = Route | Clock | Consume | Placed | None
 """Where a trigger's messages come from; None: it is started by hand or by another flow."""
 
 

@@ -95,6 +95,13 @@ class HostRuns:
         document: dict[str, Json] = parse(zstandard.decompress(rows[0][0]))
         return document
 
+    def setups(self) -> dict[tuple[str, str], Mapping[str, Json] | None]:
+        """How the run ended that each instance needs before it is ready, of those that need one: why not, or None."""
+        return {
+            (customer, template): None if error is None else parse(error)
+            for customer, template, error in self._rows("select customer, template, error from setups")
+        }
+
     def outcomes(self, now: float) -> dict[tuple[str, str], Outcomes]:
         """How the runs of each instance ended, by customer and template; the hours end with that of `now`."""
         this_hour = int(now // HOUR)
@@ -109,6 +116,7 @@ class HostRuns:
             runs.setdefault(place, [0] * HOURS)[hour - first] = ran
             errors.setdefault(place, [0] * HOURS)[hour - first] = failed
         none = (0,) * HOURS
+        setups = self.setups()
         return {
             (customer, template): Outcomes(
                 last_run,
@@ -116,6 +124,7 @@ class HostRuns:
                 tuple(runs.get((customer, template), none)),
                 tuple(errors.get((customer, template), none)),
                 None if error is None else parse(error),
+                setups.get((customer, template)),
             )
             for customer, template, last_run, failing, error in self._rows(
                 "select customer, template, last_run, failing, last_error from fares"

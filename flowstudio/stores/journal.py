@@ -49,6 +49,8 @@ MIGRATIONS: Final[Sequence[Migration]] = (
         "create index seen_by_time on seen (at)",
         "create table memory (customer text not null, template text not null, name text not null, value blob not null,"
         " primary key (customer, template, name)) without rowid",
+        "create table setups (customer text not null, template text not null, run text not null, error blob,"
+        " primary key (customer, template)) without rowid",
         "create table fired (customer text not null, template text not null, step text not null, at real not null,"
         " primary key (customer, template, step)) without rowid",
     ),
@@ -132,6 +134,7 @@ class _Batch:
     ended: list[HostedRun] = field(default_factory=list)
     seen: dict[Key, tuple[str, float]] = field(default_factory=dict)
     memory: dict[tuple[str, str, str], bytes | None] = field(default_factory=dict)
+    setups: dict[tuple[str, str], tuple[str, bytes | None]] = field(default_factory=dict)
     fired: dict[tuple[str, str, str], float] = field(default_factory=dict)
     waiters: list[tuple[str, asyncio.Future[None]]] = field(default_factory=list)
 
@@ -150,6 +153,7 @@ class _Batch:
         self.ended += later.ended
         self.seen |= later.seen
         self.memory |= later.memory
+        self.setups |= later.setups
         self.fired |= later.fired
         self.waiters += later.waiters
         return self
@@ -265,6 +269,11 @@ class Journal:
         )
         return dict(rows)
 
+    def setup(self, customer: str, template: str, run: str, error: Mapping[str, Json] | None) -> None:
+        """Notes how the run ended that an instance needs before it is ready."""
+        self._pending.setups[customer, template] = (run, None if error is None else canonical(dict(error)))
+        self._soon()
+
     def fired(self, customer: str, template: str, step: str, at: float) -> None:
         """Notes up to which moment a schedule has been dealt with."""
         self._pending.fired[customer, template, step] = at
@@ -279,7 +288,7 @@ class Journal:
         """Forgets what belongs to instances alone: what they remember, what came, when they fired, how they fare."""
         with self._database.transaction() as connection:
             for customer, template in instances:
-                for table in ("memory", "fired", "seen", "fares", "hours"):
+                for table in ("memory", "fired", "setups", "seen", "fares", "hours"):
                     connection.execute(f"delete from {table} where customer = ? and template = ?", (customer, template))
 
     def sweep(self, before: float, seen_before: float, hours_before: int) -> None:
@@ -437,6 +446,7 @@ class Journal:
             for key, value in batch.memory.items():
                 if value is None:
                     connection.execute("delete from memory where customer = ? and template = ? and name = ?", key)
+            put("insert or replace into setups", [(*key, *told) for key, told in batch.setups.items()])
             put("insert or replace into fired", [(*key, at) for key, at in batch.fired.items()])
 
 

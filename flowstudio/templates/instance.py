@@ -37,11 +37,14 @@ class Instance:
 class Need:
     """What is still to be given before the flow can run."""
 
-    kind: Literal["variable", "connection"]
+    kind: Literal["variable", "connection", "setup"]
+    """`setup`: the run that makes an instance ready has failed; `title` says why then."""
     name: str
     title: str
 
     def __str__(self) -> str:
+        if self.kind == "setup":
+            return f"setup: {self.title}"
         return self.name if self.kind == "variable" else f"connection {self.name}"
 
 

@@ -25,6 +25,8 @@ class Outcomes:
     errors: tuple[int, ...] = (0,) * HOURS
     last_error: Mapping[str, Json] | None = None
     """`run`, `label`, `step`, `type` and `message` of the newest failure."""
+    setup_error: Mapping[str, Json] | None = None
+    """Why the run that was to make the instance ready failed."""
 
 
 NEVER_RAN: Final = Outcomes()

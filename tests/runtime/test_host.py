@@ -227,3 +227,67 @@ def test_an_instance_remembers_over_a_crash(world: HostWorld) -> None:
     world.start()
     assert world.post("acme/count/n", {}).json() == 4
     assert world.post("other/count/n", {}).json() == 1
+
+
+PLACED = Flow(
+    "hooks",
+    "Hooks",
+    steps={
+        "placed": Step("deployed@1"),
+        "register": Step(
+            "http@1",
+            config={"method": "POST", "url": "{{ $vars.url }}/register", "body": '{"at": $instance.webhooks.receive}'},
+        ),
+        "gone": Step("removed@1"),
+        "drop": Step(
+            "http@1", config={"method": "POST", "url": "{{ $vars.url }}/drop", "body": '{"of": $customer.id}'}
+        ),
+        "receive": Step("webhook@1", config={"path": "in"}),
+        "answer": Step("respond@1", config={"body": "1"}),
+    },
+    wires=(Wire("placed", "register"), Wire("gone", "drop"), Wire("receive", "answer")),
+    variables={"url": Variable("url", required=True)},
+)
+
+
+def test_an_instance_registers_when_it_is_deployed_and_drops_when_it_is_removed(
+    world: HostWorld, target: Target
+) -> None:
+    world.deploy(PLACED, {"acme": {"values": {"url": target.url}}})
+    world.start()
+    target.until(1)
+    assert target.got[0].path == "/register"
+    address = target.got[0].body["at"]
+    assert httpx.post(address, json={}).json() == 1
+    world.until_ended()
+    world.stop()
+    world.start()
+    assert world.api("PUT", "/customers/acme/instances/hooks", {"name": "Acme"}).status_code == 200
+    assert world.api("DELETE", "/customers/acme/instances/hooks").json() == {"removed": 1}
+    target.until(2)
+    assert [got.path for got in target.got] == ["/register", "/drop"]
+    assert target.got[1].body == {"of": "acme"}
+
+
+def test_an_instance_whose_setup_fails_needs_setup_until_it_is_mended(world: HostWorld, target: Target) -> None:
+    target.failing.add("/a/")
+    world.deploy(PLACED, {who: {"values": {"url": f"{target.url}/{who}"}} for who in ("a", "b")})
+    world.start()
+    until(lambda: world.api("GET", "/runs?status=failed").json() != [])
+
+    def status() -> dict[str, tuple[str, list[str]]]:
+        return {each["customer"]: (each["status"], each["needs"]) for each in world.api("GET", "/instances").json()}
+
+    until(lambda: status()["a"][0] == "needs setup")
+    assert "500" in status()["a"][1][0]
+    assert world.post("a/hooks/in", {}).status_code == 503
+    until(lambda: status()["b"] == ("active", []))
+    world.kill()
+    world.start()
+    assert world.post("a/hooks/in", {}).status_code == 503
+    assert world.post("b/hooks/in", {}).json() == 1
+    # Changing something for the customer tries it again; so does resuming the run.
+    assert world.api("PUT", "/customers/a/instances/hooks", {"values": {"url": f"{target.url}/ok"}}).status_code == 200
+    until(lambda: status()["a"] == ("active", []))
+    assert world.post("a/hooks/in", {}).json() == 1
+    assert [got.path for got in target.got] == ["/a/register", "/b/register", "/ok/register"] or len(target.got) == 3
