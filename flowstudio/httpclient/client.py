@@ -245,7 +245,7 @@ def _for_the_wire(request: Request, trip: Trip) -> Request:
         request.url,
         headers=[*request.headers.raw, *missing],
         stream=request.stream,
-        extensions={**request.extensions, "trace": trip.listen},
+        extensions=request.extensions,
     )
 
 

@@ -104,8 +104,6 @@ def reason_of(error: BaseException) -> str:
     """A word for what went wrong: a key of `_TOLD`, or `timeout`."""
     import ssl
 
-    import httpcore
-
     chain = list(_chain(error))
     for link in chain:
         match link:
@@ -127,19 +125,19 @@ def reason_of(error: BaseException) -> str:
                 return "hung-up"
     for link in chain:
         match link:
-            case httpcore.TimeoutException() | httpx.TimeoutException():
+            case httpx.TimeoutException():
                 return "timeout"
-            case httpcore.RemoteProtocolError() | httpx.RemoteProtocolError():
+            case httpx.RemoteProtocolError():
                 return _broken_protocol(str(link))
-            case httpcore.ReadError() | httpcore.WriteError() | httpx.ReadError() | httpx.WriteError():
+            case httpx.ReadError() | httpx.WriteError():
                 return "hung-up"
             case httpx.DecodingError():
                 return "malformed"
-            case httpcore.LocalProtocolError() | httpx.LocalProtocolError():
+            case httpx.LocalProtocolError():
                 return "request"
             case OSError() if link.errno is not None:
                 return "unreachable"
-    return "unreachable" if isinstance(error, httpcore.NetworkError | httpx.TransportError | OSError) else "unknown"
+    return "unreachable" if isinstance(error, httpx.TransportError | OSError) else "unknown"
 
 
 # OpenSSL's words for bytes that are no TLS record, in its releases 1.1 to 3.4.

@@ -1,94 +1,226 @@
-"""The way to the wire: httpcore's pool of HTTP/1.1 connections, with our own lookup of names.
-
-A pool of our own takes this one's place as another `AsyncBaseTransport`.
-"""
+"""The pool of connections: those that are open are used again, the last one first, and no more are open than may be."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import deque
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from flowstudio.httpclient.failures import PrivateAddressError, UnreadableCertificatesError
-from flowstudio.httpclient.trip import current_trip
-from flowstudio.httpclient.vocabulary import AsyncBaseTransport, AsyncByteStream, Request, Response, httpx
+from flowstudio.httpclient.exchange import Connection
+from flowstudio.httpclient.failures import UnreadableCertificatesError
+from flowstudio.httpclient.network import connected
+from flowstudio.httpclient.trip import Trip, current_trip
+from flowstudio.httpclient.vocabulary import AsyncBaseTransport, Request, Response, httpx
 
 if TYPE_CHECKING:
     import ssl
 
-    import httpcore
-
 # Below the 5 s after which many servers close an idle connection, which would meet a request already on its way.
 _KEEP_ALIVE: Final = 4.0
-# RFC 8305: how long one address may take before the next is tried beside it.
-_NEXT_ADDRESS_AFTER: Final = 0.25
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_SWEPT_EVERY: Final = 1.0
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
 
 
 class PooledTransport(AsyncBaseTransport):
-    """httpcore's pool, HTTP/1.1, with our own way from a name to a socket."""
+    """Connections of HTTP/1.1, at most `max_connections` at a time; who comes then waits, the first first."""
 
     def __init__(self, verify: bool | str | Path | ssl.SSLContext, allow_private: bool, max_connections: int) -> None:
         self._verify = verify
         self._allow_private = allow_private
         self._max_connections = max_connections
-        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
+        self._context: ssl.SSLContext | None = None
+        self._open = 0
+        """Connections that are open, or for which there is leave to be opened."""
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._waiting: deque[tuple[Origin, asyncio.Future[Connection | None]]] = deque()
+        self._origins: dict[Connection, Origin] = {}
+        self._sweep: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: Request) -> Response:
-        import httpcore
-
-        url = request.url
         trip = current_trip.get()
         if trip is not None:
             trip.enter("pool")
-        answer = await self._pool(url.scheme).handle_async_request(
-            httpcore.Request(
-                method=request.method,
-                url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
-            )
-        )
-        return Response(
-            answer.status, headers=answer.headers, stream=_Body(answer.stream), extensions=dict(answer.extensions)
-        )
+        url = request.url
+        origin = url.scheme, url.raw_host.decode("ascii"), url.port or (443 if url.scheme == "https" else 80)
+        connection = await self._taken(origin)
+        if connection is None:
+            connection = await self._opened(origin, trip)
+        self._busy.add(connection)
+        try:
+            return await connection.send(request, trip, self._done)
+        except BaseException:
+            self._done(connection, False)
+            raise
 
     async def aclose(self) -> None:
-        pools, self._pools = self._pools, {}
-        for pool in pools.values():
-            await pool.aclose()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for connection in [*self._busy, *(each for idle in self._idle.values() for each in idle)]:
+            connection.abort()
+        self._idle.clear()
+        # Whoever waits for a connection is told that there will be none.
+        while self._waiting:
+            _, waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(httpx.ConnectError("the client was closed"))
+        # The loop tells transports of their end in its next turn.
+        await asyncio.sleep(0)
 
-    def _pool(self, scheme: str) -> httpcore.AsyncConnectionPool:
-        # One for each scheme: a client that never speaks TLS does not read a bundle of certificates (30 ms).
-        import httpcore
+    async def _taken(self, origin: Origin) -> Connection | None:
+        """An open connection, or None: leave to open one."""
+        idle = self._idle.get(origin)
+        while idle:
+            connection = idle.pop()
+            if not connection.is_closed:
+                return connection
+        if self._open < self._max_connections:
+            self._open += 1
+            return None
+        if (other := self._longest_idle()) is not None:
+            # The leave of the one that is closed passes on.
+            other.lost = _unheard
+            self._origins.pop(other, None)
+            other.abort()
+            return None
+        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((origin, waiter))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                given = waiter.result()
+                if given is None:
+                    self._left()
+                else:
+                    self._done(given, True)
+            raise
 
-        if scheme not in self._pools:
-            self._pools[scheme] = httpcore.AsyncConnectionPool(
-                ssl_context=_trusted(self._verify) if scheme == "https" else None,
-                max_connections=self._max_connections,
-                max_keepalive_connections=self._max_connections,
-                keepalive_expiry=_KEEP_ALIVE,
-                # By its shape alone: its class would have httpcore (100 ms) loaded by those who never send.
-                network_backend=_Network(self._allow_private, tls=scheme == "https"),  # type: ignore[arg-type]
-            )
-        return self._pools[scheme]
+    async def _opened(self, origin: Origin, trip: Trip | None) -> Connection:
+        scheme, host, port = origin
+        try:
+            context = self._trusted() if scheme == "https" else None
+            loop = asyncio.get_running_loop()
+
+            async def connect(address: str) -> Connection:
+                _, made = await loop.create_connection(Connection, address, port)
+                return made
+
+            connection = await connected(host.strip("[]"), port, trip, connect, allow_private=self._allow_private)
+            if context is not None:
+                if trip is not None:
+                    trip.enter("tls")
+                await _secured(connection, context, host.strip("[]"))
+        except BaseException:
+            self._left()
+            raise
+        self._origins[connection] = origin
+        connection.lost = self._lost
+        return connection
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = _trusted(self._verify)
+        return self._context
+
+    def _done(self, connection: Connection, reusable: bool) -> None:
+        """An exchange is over."""
+        self._busy.discard(connection)
+        origin = self._origins.get(connection)
+        if origin is None:
+            return
+        if not reusable or connection.is_closed:
+            connection.lost = _unheard
+            del self._origins[connection]
+            connection.abort()
+            self._left()
+            return
+        while self._waiting:
+            wanted, waiter = self._waiting.popleft()
+            if waiter.done():
+                continue
+            if wanted == origin:
+                waiter.set_result(connection)
+            else:
+                connection.lost = _unheard
+                del self._origins[connection]
+                connection.abort()
+                waiter.set_result(None)
+            return
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        self._idle.setdefault(origin, []).append(connection)
+        if self._sweep is None:
+            self._sweep = loop.call_later(_SWEPT_EVERY, self._swept)
+
+    def _lost(self, connection: Connection) -> None:
+        """A connection is gone by itself."""
+        origin = self._origins.get(connection)
+        if origin is None or connection in self._busy:
+            return  # whoever uses it hears of it, and says so
+        del self._origins[connection]
+        idle = self._idle.get(origin, [])
+        if connection in idle:
+            idle.remove(connection)
+        self._left()
+
+    def _left(self) -> None:
+        """One connection fewer: the first who waits may open one."""
+        while self._waiting:
+            _, waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._open -= 1
+
+    def _longest_idle(self) -> Connection | None:
+        """Takes out the connection that nobody has used for the longest time."""
+        lists = [idle for idle in self._idle.values() if idle]
+        if not lists:
+            return None
+        return min(lists, key=lambda idle: idle[0].idle_since).pop(0)
+
+    def _swept(self) -> None:
+        """Closes what nobody has used for a while."""
+        self._sweep = None
+        loop = asyncio.get_running_loop()
+        since = loop.time() - _KEEP_ALIVE
+        for origin in list(self._idle):
+            idle = self._idle[origin]
+            while idle and idle[0].idle_since <= since:
+                connection = idle.pop(0)
+                connection.lost = _unheard
+                self._origins.pop(connection, None)
+                connection.abort()
+                self._left()
+            if not idle:
+                del self._idle[origin]
+        if self._idle:
+            self._sweep = loop.call_later(_SWEPT_EVERY, self._swept)
 
 
-class _Body(AsyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+def _unheard(connection: Connection) -> None:
+    """The pool has let it go already."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
 
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+async def _secured(connection: Connection, context: ssl.SSLContext, host: str) -> None:
+    """Agrees on TLS; the socket is closed where that fails or is given up."""
+    loop = asyncio.get_running_loop()
+    try:
+        transport = await loop.start_tls(
+            connection.transport, connection, context, server_hostname=host, ssl_handshake_timeout=3_600
+        )
+        if transport is None:
+            raise httpx.ConnectError("the server closed the connection while it was being secured")
+    except BaseException:
+        connection.abort()
+        raise
+    connection.secured(transport)
 
 
 def _trusted(verify: bool | str | Path | ssl.SSLContext) -> ssl.SSLContext:
@@ -108,119 +240,9 @@ def _trusted(verify: bool | str | Path | ssl.SSLContext) -> ssl.SSLContext:
 
 @lru_cache(maxsize=2)
 def _shipped_certificates(verify: bool) -> ssl.SSLContext:
-    return httpx.create_ssl_context(verify=verify)
+    context: ssl.SSLContext = httpx.create_ssl_context(verify=verify)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-class _Network:
-    """httpcore's network backend: the stock one, but names are looked up here.
-
-    So the time it takes is known, each address can be judged before it is called (a second lookup could give another),
-    and a dead one does not hold up the others.
-    """
-
-    def __init__(self, allow_private: bool, tls: bool) -> None:
-        from httpcore import AnyIOBackend
-
-        self._stock = AnyIOBackend()
-        self._allow_private = allow_private
-        self._tls = tls
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Any = None,
-    ) -> Any:
-        addresses = await _addresses(host, port)
-        trip = current_trip.get()
-        if trip is not None:
-            trip.enter("connect")
-        if not self._allow_private and not all(_is_public(address) for address in addresses):
-            raise PrivateAddressError
-
-        def connect(address: str) -> Awaitable[httpcore.AsyncNetworkStream]:
-            return self._stock.connect_tcp(address, port, timeout, local_address, socket_options)
-
-        single = len(addresses) == 1
-        stream = await connect(addresses[0]) if single else await _first_to_connect(addresses, connect)
-        return _BeforeTls(stream) if self._tls else stream
-
-
-class _BeforeTls:
-    """A stream whose socket is closed when its handshake is given up: httpcore 1.0 does so only when it fails."""
-
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def start_tls(self, **how: Any) -> httpcore.AsyncNetworkStream:
-        try:
-            return await self._stream.start_tls(**how)
-        except BaseException:
-            await self._stream.aclose()
-            raise
-
-
-async def _addresses(host: str, port: int) -> list[str]:
-    """The addresses of a name, families taking turns, the system's favourite first."""
-    try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    unique = list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
-    first = [address for family, address in unique if family == unique[0][0]]
-    other = [address for family, address in unique if family != unique[0][0]]
-    ordered: list[str] = []
-    for place in range(max(len(first), len(other))):
-        ordered += first[place : place + 1] + other[place : place + 1]
-    return ordered
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        # Addresses that carry an IPv4 address to which a gateway leads.
-        carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if carried is None and ip in _NAT64:
-            carried = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if carried is not None:
-            ip = carried
-    return ip.is_global and not ip.is_multicast
-
-
-async def _first_to_connect(
-    addresses: list[str], connect: Callable[[str], Awaitable[httpcore.AsyncNetworkStream]]
-) -> httpcore.AsyncNetworkStream:
-    """The stream of the address that connects first; each gets a quarter of a second before the next joins in."""
-    waiting = list(addresses)
-    under_way: set[asyncio.Task[httpcore.AsyncNetworkStream]] = set()
-    errors: list[BaseException] = []
-
-    async def attempt(address: str) -> httpcore.AsyncNetworkStream:
-        return await connect(address)
-
-    try:
-        while waiting or under_way:
-            if waiting:
-                under_way.add(asyncio.create_task(attempt(waiting.pop(0))))
-            pause = _NEXT_ADDRESS_AFTER if waiting else None
-            done, under_way = await asyncio.wait(under_way, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-            winner: httpcore.AsyncNetworkStream | None = None
-            for task in done:
-                error = task.exception()
-                if error is not None:
-                    errors.append(error)
-                elif winner is None:
-                    winner = task.result()
-                else:
-                    await task.result().aclose()
-            if winner is not None:
-                return winner
-    finally:
-        for task in under_way:
-            task.cancel()
-        for outcome in await asyncio.gather(*under_way, return_exceptions=True):
-            if not isinstance(outcome, BaseException):
-                await outcome.aclose()
-    raise errors[0]
+__all__ = ["PooledTransport"]

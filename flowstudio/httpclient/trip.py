@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Final
 
 from flowstudio.httpclient.vocabulary import URL
-
-_PHASE_OF_EVENT: Final = {
-    "connection.connect_tcp.started": "dns",
-    "connection.start_tls.started": "tls",
-    "http11.send_request_headers.started": "send",
-    "http11.receive_response_headers.started": "wait",
-    "http11.receive_response_headers.complete": "receive",
-}
 
 
 @dataclass(slots=True)
@@ -65,12 +55,6 @@ class Trip:
         told = {phase: round(1000 * spent, 3) for phase, spent in self._spent.items() if phase}
         return {**told, "reused": self.reused} if told else {}
 
-    async def listen(self, event: str, info: Mapping[str, Any]) -> None:
-        """What httpcore calls with each of its events (its extension `trace`)."""
-        phase = _PHASE_OF_EVENT.get(event)
-        if phase is not None:
-            self.enter(phase)
-
 
 current_trip: ContextVar[Trip | None] = ContextVar("current_trip", default=None)
-"""The trip of the request that is being sent, for those on whom httpcore calls without it."""
+"""The trip of the request that is being sent, for a transport, which is called without it."""

@@ -61,6 +61,8 @@ _KINDS: Final = {
         ItemsMade,
     )
 }
+_NAMES: Final = {kind: tuple(part.name for part in fields(kind)) for kind in _KINDS.values()}
+_PLAIN: Final = frozenset({str, int, float, bool, type(None), dict})
 _PAYLOADS: Final = frozenset({"payload", "input", "data", "request", "answer"})
 
 
@@ -78,18 +80,21 @@ def from_record(record: Mapping[str, Json], find: Change = lambda payload: paylo
 
 
 def _written(thing: Any, keep: Change) -> dict[str, Json]:
-    record: dict[str, Json] = {"event": type(thing).__name__}
-    for part in fields(thing):
-        value = getattr(thing, part.name)
-        if part.name in _PAYLOADS:
+    kind = type(thing)
+    record: dict[str, Json] = {"event": kind.__name__}
+    for name in _NAMES[kind]:
+        value = getattr(thing, name)
+        if name in _PAYLOADS:
             value = keep(value)
-        elif part.name == "parts":
+        elif type(value) in _PLAIN:
+            pass  # most are, and what follows asks many questions
+        elif name == "parts":
             value = [_written(each, keep) for each in value]
-        elif part.name == "values" and thing.leaving:
+        elif name == "values" and thing.leaving:
             value = [[keep(payload), dict(meta)] for payload, meta in value]
-        elif part.name in ("items", "values"):
+        elif name in ("items", "values"):
             value = [keep(each) for each in value]
-        elif part.name == "outputs" and isinstance(thing, Chained):
+        elif name == "outputs" and kind is Chained:
             value = [[keep(payload), None if meta is None else dict(meta)] for payload, meta in value]
         elif isinstance(value, Failure):
             value = value.to_json()
@@ -99,7 +104,7 @@ def _written(thing: Any, keep: Change) -> dict[str, Json]:
             value = list(value)
         elif isinstance(value, Mapping):
             value = dict(value)
-        record[part.name] = value
+        record[name] = value
     return record
 
 

@@ -187,6 +187,8 @@ def served(customers: int, url: str, repeats: int) -> list[Figure]:
             taken = sorted(asyncio.run(load(world.url, customers, MESSAGES)))
             world.until_ended("1")
             seconds = time.perf_counter() - begun
+            if world.runs(status="failed"):
+                raise RuntimeError(f"runs failed: {world.log.read_text(encoding='utf-8')[-2_000:]}")
             for name, unit, value in (
                 ("messages", "/s", MESSAGES / seconds),
                 ("CPU", "us/msg", (cpu_seconds(pid) - cpu) / MESSAGES * 1e6),
