@@ -29,7 +29,10 @@ class Deployed(Trigger):
     class Config(Settings):
         """Nothing is to be set."""
 
-    examples = (Example("Once for each customer", {}),)
+    examples = (
+        Example("Once for each customer", {}),
+        Example("Nothing comes with it", {}, payload=None, output=None),
+    )
 
     @classmethod
     def summary(cls, config: Mapping[str, Json]) -> str:

@@ -93,7 +93,12 @@ class Host:
 
     async def open(self) -> None:
         """Takes the directory, and reads what is deployed."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(
+                f"{self.folder} cannot be used ({error.strerror}); check its permissions, or give another data directory"
+            ) from None
         if not self._lock.take():
             raise InvalidInputError(
                 Problem(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -180,8 +182,13 @@ try:
 except StoreError as error:
     print(error)
 """
-    for folder in (world.folder, world.folder.parent, world.folder.parent.parent):
-        folder.chmod(0o755)
+    for folder in (world.folder, *world.folder.parents):
+        if (
+            folder.stat().st_uid == os.geteuid()
+            and folder.is_relative_to(tempfile.gettempdir())
+            and folder.name != "tmp"
+        ):
+            folder.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     world.data.chmod(0o755)
     assert "host.lock cannot be opened (Permission denied); check the folder's permissions" in done.stdout, done.stderr
