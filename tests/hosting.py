@@ -97,6 +97,7 @@ class HostWorld:
                 status = self.process.wait(0.02)
                 if until_it_fails:
                     return ""
+                told = self.log.read_bytes()[begin:].decode(errors="replace")
                 raise AssertionError(f"the host ended with {status}: {told}")
 
     def kill(self) -> None:

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from flowstudio.cli.main import COMMANDS
 from flowstudio.editor.prerequisites import install_line
@@ -156,6 +158,22 @@ def test_the_first_component_is_short_and_works_as_an_installed_package(tmp_path
 
 def test_every_command_is_in_the_readme() -> None:
     assert listed("command") == [f"flowstudio {name}" for name in COMMANDS]
+
+
+def test_the_commands_of_the_guides_are_there_with_their_options() -> None:
+    lines = [
+        line.partition("#")[0]
+        for page in (ROOT / "resources/docs").glob("*.md")
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        for line in block.splitlines()
+    ]
+    called = [found for line in lines if (found := re.search(r"\bflowstudio ([a-z-]+)(.*)", line))]
+    assert called
+    for call in called:
+        command, arguments = call[1], call[2]
+        module = import_module(COMMANDS[command][0])
+        told = {option for each in get_command(module.APPS[command]).params for option in each.opts}
+        assert set(re.findall(r"--[a-z-]+", arguments)) <= told, call[0]
 
 
 def test_every_package_is_in_the_readme() -> None:

@@ -1,4 +1,4 @@
-"""The command that lists the recorded runs of a data directory."""
+"""The command that lists the runs of a data directory: those that were recorded, and those of a host."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 from flowstudio.cli.output import GOOD, command, print_json, say, wrong
 from flowstudio.errors import StoreError
+from flowstudio.stores.host_runs import HostRuns
 from flowstudio.stores.payloads import PayloadStore
 from flowstudio.stores.places import data_dir
 from flowstudio.stores.run_search import RunsHolding
@@ -50,6 +51,9 @@ def runs(
         bool, typer.Option("--values", help="Look for the text of --find in the payloads instead.")
     ] = False,
     flow: Annotated[str | None, typer.Option("--flow", metavar="ID", help="Those of one flow alone.")] = None,
+    instance: Annotated[
+        str | None, typer.Option("--instance", metavar="INSTANCE", help="Those of CUSTOMER/TEMPLATE on a host alone.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many, the newest.")] = _SHOWN,
     data: Annotated[
         str | None,
@@ -57,9 +61,9 @@ def runs(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """List recorded runs, the newest first: those of the editor, and of run --data.
+    """List runs, the newest first: those of the editor, of run --data, and of a host.
 
-    A fork stands behind its run, set in.
+    A fork stands behind its run, set in. A host's run that failed can be resumed.
 
     Example: flowstudio runs --failed --find "no answer"
     """
@@ -69,7 +73,15 @@ def runs(
     if values and not find:
         wrong("--values has nothing to look for", remedy="say what by --find", field="find")
     sought = Sought("" if values else find, "failed" if failed else None, flow)
-    total, found = (0, []) if not (folder / FILE).exists() else _found(folder, sought, find if values else "", limit)
+    recorded = instance is None and (folder / FILE).exists()
+    total, found = _found(folder, sought, find if values else "", limit) if recorded else (0, [])
+    if not values:
+        hosted = _hosted(folder, sought, _instance(instance), limit)
+        known = {run["run"] for run in hosted}
+        # One of a host that was opened to be looked at is in both.
+        found = [run for run in found if run["run"] not in known]
+        total += len(hosted)
+        found = _newest_first(hosted, found)[:limit]
     if json:
         print_json([_told(run) for run in found])
     elif found:
@@ -77,7 +89,7 @@ def runs(
         if total > len(found):
             say(f"{total - len(found):,} more; --limit {total} shows them.")
     else:
-        chosen = failed or find or flow
+        chosen = failed or find or flow or instance
         say("No run fits." if chosen else f"No run is recorded in {folder} yet. The editor and run --data record them.")
     return GOOD
 
@@ -99,6 +111,61 @@ def _found(folder: Path, sought: Sought, value: str, limit: int) -> tuple[int, l
         wrong(str(error).rstrip("."), field="data")
 
 
+def _hosted(folder: Path, sought: Sought, instance: tuple[str, str] | None, limit: int) -> list[dict[str, Json]]:
+    """The runs of a host, told as recorded ones are."""
+    try:
+        with contextlib.closing(HostRuns(folder)) as store:
+            found = store.runs(instance, sought.status, sought.find, limit)
+    except StoreError as error:
+        wrong(str(error).rstrip("."), field="data")
+    return [
+        {
+            "run": run.run,
+            "instance": run.instance,
+            "flow": run.template,
+            "name": run.instance,
+            "label": run.label,
+            "status": run.status,
+            "trigger": run.trigger,
+            "started_at": run.started_at,
+            "duration_ms": None if run.ended_at is None else (run.ended_at - run.started_at) * 1_000,
+            "visits": run.visits,
+            "filtered": None,
+            "error": run.error,
+            "parent": None,
+            "edited": False,
+            "kept": False,
+        }
+        for run in found
+        if sought.flow in (None, run.template)
+    ]
+
+
+def _newest_first(hosted: list[dict[str, Json]], recorded: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """Both in one list; a fork stays behind its run."""
+    found: list[dict[str, Json]] = []
+    waiting = list(hosted)
+    for run in recorded:
+        while waiting and not run["parent"] and waiting[0]["started_at"] >= run["started_at"]:
+            found.append(waiting.pop(0))
+        found.append(run)
+    return found + waiting
+
+
+def _instance(named: str | None) -> tuple[str, str] | None:
+    if named is None:
+        return None
+    customer, slash, template = named.partition("/")
+    if not slash or not customer or not template:
+        wrong(
+            f"{named!r} names no instance",
+            "an instance is CUSTOMER/TEMPLATE",
+            "write such as acme/customer-sync",
+            field="instance",
+        )
+    return customer, template
+
+
 def _look_through(holding: RunsHolding) -> None:
     if not sys.stderr.isatty():
         holding.grow()
@@ -111,6 +178,7 @@ def _look_through(holding: RunsHolding) -> None:
 
 def _told(run: Mapping[str, Json]) -> dict[str, Json]:
     told = {name: run[name] for name in _TOLD} | {"started_at": iso(run["started_at"])}
+    told["instance"] = run.get("instance")
     return {**told, "found": run["found"]} if "found" in run else told
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -122,6 +123,14 @@ def test_resume_without_a_host_does_it_itself_and_with_one_asks_it(
     runs = [world.post("acme/orders/new", {"id": number, "total": 20}).json()["run"] for number in (1, 2)]
     world.until_ended()
     target.failing.clear()
+    for more, found in (([], runs), (["--instance", "acme/orders"], runs), (["--instance", "casa/orders"], [])):
+        monkeypatch.setattr("sys.argv", ["flowstudio", "runs", "--failed", "--json", "--data", str(world.data), *more])
+        assert main() == 0
+        listed = json.loads(capsys.readouterr().out)
+        assert [(run["run"], run["instance"]) for run in listed] == [(run, "acme/orders") for run in reversed(found)]
+    monkeypatch.setattr("sys.argv", ["flowstudio", "runs", "--find", "order 2", "--data", str(world.data)])
+    assert main() == 0
+    assert "acme/orders" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["flowstudio", "resume", runs[0], "--from", "shape", "--data", str(world.data)])
     assert main() == 0
     assert f"{runs[0]} goes on" in capsys.readouterr().err
