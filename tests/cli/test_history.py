@@ -72,6 +72,7 @@ def test_failed_ones_and_those_with_a_text_are_found(call: Run, data: Path) -> N
     assert fork["found"]["path"] == ["name"]
 
 
+@pytest.mark.slow
 def test_a_short_list_says_how_many_more_there_are(call: Run, data: Path) -> None:
     printed = call("runs", "--data", str(data), "--limit", "1")
     assert len(printed.out.splitlines()) == 2

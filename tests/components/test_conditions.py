@@ -23,6 +23,7 @@ def test_what_holds(value: Any) -> None:
     assert holds(value)
 
 
+@pytest.mark.slow
 def test_a_list_may_nest_as_deep_as_its_sender_likes() -> None:
     deep: list[Any] = [1]
     for _ in range(50_000):

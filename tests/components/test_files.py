@@ -216,6 +216,7 @@ def run(folder: Path, drawn: str, payload: Json = None, **configs: dict[str, Jso
     return asyncio.run(work())
 
 
+@pytest.mark.slow
 def test_a_table_goes_through_a_flow_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = "".join(f'{number},"a\n{number}"\n' for number in range(60_000))
     (tmp_path / "in.csv").write_text("id,text\n" + rows, newline="")
@@ -251,6 +252,7 @@ def test_a_split_reads_rows_as_it_needs_them(tmp_path: Path) -> None:
     assert not [name for name in open_files() if name.startswith(str(tmp_path))]
 
 
+@pytest.mark.slow
 def test_a_row_that_is_wrong_fails_the_run_and_closes_the_file(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("a,b\n1,2\n3\n" + "4,5\n" * 200_000)
     result = run(

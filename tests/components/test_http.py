@@ -160,6 +160,7 @@ def test_not_a_number_is_never_sent_as_null() -> None:
 
 
 @given(json_values)
+@pytest.mark.slow
 def test_whatever_the_payload_its_json_arrives(payload: Any) -> None:
     assert json.loads(call({"method": "POST"}, payload).request.content) == payload
 

@@ -48,6 +48,7 @@ def test_the_content_type_goes_along() -> None:
     assert (done.payload, done.meta) == ("<p>b</p>", {"content_type": "text/html"})
 
 
+@pytest.mark.slow
 def test_a_value_that_nests_too_deep_fails_in_a_sentence() -> None:
     deep: Json = []
     for _ in range(100_000):

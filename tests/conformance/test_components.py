@@ -199,6 +199,7 @@ def test_a_card_does_not_repeat_the_title(spec: Spec) -> None:
 
 @every_component
 @given(data=st.data())
+@pytest.mark.slow
 def test_a_payload_is_never_changed(spec: Spec, data: st.DataObject) -> None:
     example = data.draw(st.sampled_from(spec.component.examples))
     payload = data.draw(json_values)

@@ -159,6 +159,7 @@ def test_without_files_the_tabs_of_the_last_time_open(
         assert editor.window.panes.tabs.bar.currentIndex() == 0
 
 
+@pytest.mark.slow
 def test_the_first_start_shows_the_welcome_page(qtbot: QtBot, qapp: QApplication, data: Path) -> None:
     with opened(qtbot, qapp) as editor:
         editor.open([])

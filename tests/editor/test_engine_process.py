@@ -58,6 +58,7 @@ def test_an_error_keeps_code_message_and_data(qtbot: QtBot, engine: EngineProces
     assert ask(qtbot, engine, "fail").errors == [EngineError(-32001, "no", {"problems": []})]
 
 
+@pytest.mark.slow
 def test_notifications_come_in_order_and_before_the_answer_that_follows_them(
     qtbot: QtBot, engine: EngineProcess
 ) -> None:

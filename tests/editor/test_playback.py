@@ -199,6 +199,7 @@ def courses(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(courses(), st.data())
+@pytest.mark.slow
 def test_any_moment_shows_what_a_run_that_came_so_far_would_show(
     news: list[dict[str, Any]], data: st.DataObject
 ) -> None:

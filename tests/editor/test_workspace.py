@@ -75,6 +75,7 @@ def test_a_state_that_is_not_ours_is_taken_as_far_as_it_goes(
     workspace.write()
 
 
+@pytest.mark.slow
 def test_state_is_written_by_itself_and_only_once_there_is_a_file(qtbot: QtBot, views: ViewStore, path: Path) -> None:
     workspace = Workspace(views)
     workspace.set_value("n", 1)

@@ -153,6 +153,7 @@ class TestResumed:
         state = fold(compile_flow(drawn, toys()), lines.events)
         return drive(drawn, None, state=state, **more)
 
+    @pytest.mark.slow
     def test_a_failed_run_goes_on_at_the_failed_visit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         drawn = flow("s=start -> a=mark -> f=fail -> b=mark")
         failed, lines = drive(drawn, "fail")

@@ -56,6 +56,7 @@ def test_a_flow_does_not_differ_from_itself(drawn):
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_whatever_differs_is_named(data):
     a = data.draw(flows())
     if data.draw(st.booleans()):
@@ -75,6 +76,7 @@ def test_whatever_differs_is_named(data):
 
 
 @given(flows(), flows())
+@pytest.mark.slow
 def test_the_changes_make_one_step_out_of_the_other(a, b):
     for key, change in diff(a, b).steps.items():
         if change.kind == "changed":

@@ -91,6 +91,7 @@ def test_known_keys_come_in_order_and_unknown_ones_after_them():
 
 
 @given(flows())
+@pytest.mark.slow
 def test_a_flow_is_its_document_and_back(drawn):
     again = flow_from_document(decode(canonical_bytes(drawn.to_document())))
     assert again == bare(drawn)
@@ -363,6 +364,7 @@ def test_mutated_flow_files_are_flows_or_refused(data):
 
 
 @given(st.data())
+@pytest.mark.slow
 def test_read_edit_save_read_is_exact(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("files") / "x.flow.json"
     saved = save_flow(None, data.draw(flows()), path)

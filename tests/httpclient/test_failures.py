@@ -133,6 +133,7 @@ async def test_a_server_that_answers_byte_by_byte_is_held_to_the_timeout_too() -
     assert "of the answer came, not the whole" in error.message
 
 
+@pytest.mark.slow
 async def test_a_server_that_does_not_take_the_request() -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]

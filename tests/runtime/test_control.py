@@ -50,6 +50,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, target: Target) -> Iterator[
     made.close()
 
 
+@pytest.mark.slow
 def test_a_customer_is_enabled_changed_and_removed(world: HostWorld, target: Target) -> None:
     place = "/customers/casa/instances/orders"
     made = world.api("PUT", place, {"name": "Casa", "values": {"url": target.url}})
@@ -74,6 +75,7 @@ def test_a_customer_is_enabled_changed_and_removed(world: HostWorld, target: Tar
     assert world.post("casa/orders/new", {"id": 3}).status_code == 404
 
 
+@pytest.mark.slow
 def test_an_override_makes_another_flow_for_one_customer(world: HostWorld, target: Target) -> None:
     override = {"edit": "SetConfig", "step": "shape", "path": ["expression"], "value": '{"id": id, "for": "b"}'}
     given = {"values": {"url": target.url}, "connections": {"crm": {"token": "t0ken-of-b"}}, "overrides": [override]}
@@ -115,6 +117,7 @@ def test_a_login_that_is_sent_reads_nothing_of_the_host(world: HostWorld, target
     assert target.got[before].authorization == f"Bearer file:{path}"
 
 
+@pytest.mark.slow
 def test_every_address_asks_for_its_scope(world: HostWorld) -> None:
     for route in ROUTES:
         path = route.path.format(customer="acme", template="orders", run="r", hash="0" * 64)
@@ -134,6 +137,7 @@ def test_every_address_asks_for_its_scope(world: HostWorld) -> None:
     assert world.api("GET", "/nothing").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_failed_run_can_be_looked_at_whole_and_secrets_stay_masked(world: HostWorld, target: Target) -> None:
     target.failing.add("/orders")
     run = world.post("acme/orders/new", {"id": 30, "iban": "DE00 1234", "note": "x" * 100}).json()["run"]
@@ -169,6 +173,7 @@ def test_the_api_describes_itself(world: HostWorld) -> None:
     assert sum(len(methods) for methods in told["paths"].values()) == len(ROUTES)
 
 
+@pytest.mark.slow
 def test_without_a_token_there_is_no_api(tmp_path: Path) -> None:
     world = HostWorld(tmp_path)
     del world.environ["FLOWSTUDIO_API_TOKEN"]

@@ -73,6 +73,7 @@ def test_a_message_is_taken_and_its_run_is_in_the_books(world: HostWorld, target
     assert world.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_a_crash_broke_off_goes_on_and_repeats_with_the_same_key(world: HostWorld, target: Target) -> None:
     world.deploy(FLOW, {"acme": {"values": {"url": target.url}}})
     world.start()
@@ -87,6 +88,7 @@ def test_a_run_that_a_crash_broke_off_goes_on_and_repeats_with_the_same_key(worl
     assert target.by_key() == {f"{run}:push": 2}
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_a_dead_letter_until_it_is_resumed(world: HostWorld, target: Target) -> None:
     world.deploy(FLOW, {"acme": {"values": {"url": target.url}}, "lost": {"values": {"url": f"{target.url}/lost"}}})
     world.start()
@@ -112,6 +114,7 @@ def test_a_failed_run_is_a_dead_letter_until_it_is_resumed(world: HostWorld, tar
     assert told["lost/orders"]["status"] == "active"
 
 
+@pytest.mark.slow
 def test_resume_without_a_host_does_it_itself_and_with_one_asks_it(
     world: HostWorld, target: Target, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +148,7 @@ def test_resume_without_a_host_does_it_itself_and_with_one_asks_it(
     assert "ended well" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_is_deployed_paused_and_removed_takes_effect_while_it_serves(world: HostWorld, target: Target) -> None:
     world.deploy(FLOW, {"acme": {"values": {"url": target.url}}})
     world.start()
@@ -162,6 +166,7 @@ def test_what_is_deployed_paused_and_removed_takes_effect_while_it_serves(world:
     fleet.close()
 
 
+@pytest.mark.slow
 def test_runs_under_way_end_in_their_time_when_it_is_stopped(world: HostWorld, target: Target) -> None:
     world.deploy(FLOW, {"acme": {"values": {"url": target.url}}})
     world.start()
@@ -176,6 +181,7 @@ def test_runs_under_way_end_in_their_time_when_it_is_stopped(world: HostWorld, t
     assert len(target.got) == 1
 
 
+@pytest.mark.slow
 def test_a_second_host_is_refused(world: HostWorld, tmp_path: Path) -> None:
     world.start()
     second = HostWorld(tmp_path / "second")
@@ -185,6 +191,7 @@ def test_a_second_host_is_refused(world: HostWorld, tmp_path: Path) -> None:
         second.start()
 
 
+@pytest.mark.slow
 def test_a_flow_answers_itself(world: HostWorld) -> None:
     flow = Flow(
         "ask",
@@ -204,6 +211,7 @@ def test_a_flow_answers_itself(world: HostWorld) -> None:
     assert world.post("acme/ask/q", {"x": 3}).status_code == 204
 
 
+@pytest.mark.slow
 def test_a_message_that_came_before_starts_no_second_run(world: HostWorld, target: Target) -> None:
     keyed = Step("webhook@1", config={"path": "new", "dedupe_key": "id"})
     world.deploy(replace(FLOW, steps={**FLOW.steps, "receive": keyed}), {"acme": {"values": {"url": target.url}}})
@@ -218,6 +226,7 @@ def test_a_message_that_came_before_starts_no_second_run(world: HostWorld, targe
     assert len(world.until_ended()) == 2
 
 
+@pytest.mark.slow
 def test_an_instance_remembers_over_a_crash(world: HostWorld) -> None:
     flow = Flow(
         "count",
@@ -259,6 +268,7 @@ PLACED = Flow(
 )
 
 
+@pytest.mark.slow
 def test_an_instance_registers_when_it_is_deployed_and_drops_when_it_is_removed(
     world: HostWorld, target: Target
 ) -> None:
@@ -278,6 +288,7 @@ def test_an_instance_registers_when_it_is_deployed_and_drops_when_it_is_removed(
     assert target.got[1].body == {"of": "acme"}
 
 
+@pytest.mark.slow
 def test_an_instance_whose_setup_fails_needs_setup_until_it_is_mended(world: HostWorld, target: Target) -> None:
     target.failing.add("/a/")
     world.deploy(PLACED, {who: {"values": {"url": f"{target.url}/{who}"}} for who in ("a", "b")})

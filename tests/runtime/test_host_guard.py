@@ -80,6 +80,7 @@ def headers(kind: str, who: str, body: bytes) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["bearer", "basic", "api-key", "hmac"])
+@pytest.mark.slow
 def test_a_login_opens_its_own_customers_door_alone(world: HostWorld, kind: str) -> None:
     body = json.dumps({"for": kind}).encode()
     for who, other in (("acme", "casa"), ("casa", "acme")):
@@ -89,6 +90,7 @@ def test_a_login_opens_its_own_customers_door_alone(world: HostWorld, kind: str)
         assert httpx.post(url, content=body, headers={"content-type": "application/json"}).status_code == 401
 
 
+@pytest.mark.slow
 def test_a_signed_delivery_is_taken_once(world: HostWorld) -> None:
     body = b'{"delivery": 77}'
     url = f"{world.url}/in/acme/by-hmac/in"

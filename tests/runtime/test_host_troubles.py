@@ -93,6 +93,7 @@ class Sink:
         await self._server.stop(0)
 
 
+@pytest.mark.slow
 def test_a_full_disk_refuses_what_is_new_and_keeps_what_was_taken(world: HostWorld) -> None:
     async def watched(host: Host) -> None:
         sink = Sink()
@@ -138,6 +139,7 @@ async def given(host: Host, url: str) -> None:
     await host.refresh(anyway=True)
 
 
+@pytest.mark.slow
 def test_a_journal_that_another_program_locks_is_waited_for(world: HostWorld) -> None:
     async def watched(host: Host) -> None:
         sink = Sink()
@@ -162,6 +164,7 @@ def test_a_journal_that_another_program_locks_is_waited_for(world: HostWorld) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are other ones there")
+@pytest.mark.slow
 def test_a_folder_that_may_not_be_written_is_told_in_words(world: HostWorld) -> None:
     world.data.mkdir()
     world.data.chmod(0o555)

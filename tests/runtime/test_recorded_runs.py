@@ -190,6 +190,7 @@ def test_what_was_masked_in_the_record_is_not_sent_as_it_stands_there(
     assert len(server.got) == 2
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_moved_in_and_asked_like_one_of_this_process(started: Callable[..., Client]) -> None:
     document = flow(
         "manual -> each=split -> one=map -> two=map", one={"expression": '{"n": $}'}, two={"expression": "n * 10"}
@@ -224,6 +225,7 @@ def test_a_recorded_run_is_moved_in_and_asked_like_one_of_this_process(started: 
     assert len(client.call("trace", run=run)["events"]) > 8
 
 
+@pytest.mark.slow
 def test_a_run_is_run_again_with_its_input_and_trigger(started: Callable[..., Client]) -> None:
     document = flow("manual -> shape=map", shape={"expression": "name"}).to_document()
     client = started()
@@ -298,6 +300,7 @@ def test_the_sweep_of_a_process_leaves_what_is_kept_or_looked_at(started: Callab
     assert third.call("payload", hash=name)["type"] == "object"
 
 
+@pytest.mark.slow
 def test_a_damaged_history_leaves_runs_possible_and_loses_nothing(
     started: Callable[..., Client], tmp_path: Path
 ) -> None:
@@ -315,6 +318,7 @@ def test_a_damaged_history_leaves_runs_possible_and_loses_nothing(
     assert (data / "runs.db").read_bytes() == damaged
 
 
+@pytest.mark.slow
 def test_a_history_of_a_newer_program_is_left_as_it_is(started: Callable[..., Client], tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

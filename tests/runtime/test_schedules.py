@@ -203,6 +203,7 @@ def test_a_paused_instance_rests_and_makes_up_for_nothing(world: HostWorld) -> N
     assert datetime.fromtimestamp(began, BERLIN).hour == 14
 
 
+@pytest.mark.slow
 def test_a_month_away_is_not_made_up_for_minute_by_minute(world: HostWorld) -> None:
     world.deploy(ticking(every=60, catch_up="all"), {"acme": {}})
     time = Time(datetime(2027, 1, 1, tzinfo=BERLIN))

@@ -313,6 +313,7 @@ async def test_a_limit_that_cannot_be_told_is_a_500(caplog: pytest.LogCaptureFix
     assert "could not be taken in" in caplog.text
 
 
+@pytest.mark.slow
 async def test_a_slow_body_is_refused() -> None:
     seen = Seen()
     async with listening(seen, QUICK) as address:
@@ -592,6 +593,7 @@ else:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signal handlers in an event loop there")
 @pytest.mark.parametrize("loop", [[], ["uvloop"]], ids=["asyncio", "uvloop"])
+@pytest.mark.slow
 async def test_a_process_that_serves_ends_on_sigterm_although_a_client_hangs(loop: list[str], tmp_path: Path) -> None:
     script = tmp_path / "serve.py"
     script.write_text(SERVE)

@@ -178,6 +178,7 @@ def test_a_page_reads_the_chunks_that_it_shows(store: PayloadStore, monkeypatch:
 @pytest.mark.parametrize(
     "path", [["nothing"], ["items", 30_000], ["items", -1], ["items", "0"], ["text", 0], ["items", 0, 0]]
 )
+@pytest.mark.slow
 def test_what_lies_nowhere_in_chunks_is_a_key_error(store: PayloadStore, path: list[Any]) -> None:
     name = store.put({"items": large(), "text": "x" * 100_000}).hash
     again = fresh(store)
@@ -209,6 +210,7 @@ def test_a_damaged_or_missing_chunk_is_told(store: PayloadStore) -> None:
         broken.close()
 
 
+@pytest.mark.slow
 def test_a_database_that_breaks_later_is_told(store: PayloadStore) -> None:
     name = store.put(large()).hash
     store.close()

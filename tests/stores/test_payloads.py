@@ -370,6 +370,7 @@ def test_pages_of_what_is_at_hand_do_not_read_it_all_again(million: tuple[Payloa
             assert len(store.page(name, ["data", "items"], offset=offset, limit=1)["items"]) == 1
 
 
+@pytest.mark.slow
 def test_a_payload_of_100_mb(store: PayloadStore) -> None:
     text = "".join(f"{n:09d}," for n in range(10_000))
     payload = {"parts": [text] * 1000, "end": True}

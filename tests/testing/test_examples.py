@@ -14,6 +14,7 @@ REGISTRY = Registry.from_entry_points()
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in REGISTRY.specs()])
+@pytest.mark.slow
 def test_the_examples_of_every_built_in_component_are_true(name: str) -> None:
     check_examples(name, registry=REGISTRY)
 

@@ -205,6 +205,7 @@ def test_nesting_of_large_values_ends_somewhere_and_loses_nothing(wide: bool) ->
 
 
 @pytest.mark.parametrize("place", [0, 2_500, 4_999])
+@pytest.mark.slow
 def test_what_cannot_be_written_is_refused_as_in_a_small_payload(place: int) -> None:
     deep: Any = 1
     for _ in range(20_000):

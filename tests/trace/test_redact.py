@@ -273,6 +273,7 @@ def test_a_payload_too_deep_to_be_looked_through_is_masked_whole() -> None:
     assert Redactor(paths=["a"]).payload(payload) == MASK
 
 
+@pytest.mark.slow
 def test_secrets_of_odd_characters_are_found_quickly() -> None:
     secrets = ["\\" * 30 + "x", "%" * 30, "&" * 20 + ";", "+/" * 15, " " * 12, "=" * 10]
     text = "\\" * 5000 + "%25" * 3000 + "&amp;" * 3000 + "%2B" * 3000 + "+" * 3000

@@ -197,6 +197,7 @@ def test_a_folded_group_is_among_what_is_painted_from_afar(inside: World) -> Non
     assert inside.item("one") in shown
 
 
+@pytest.mark.slow
 def test_what_is_edited_inside_a_folded_group_stays_put_away(inside: World) -> None:
     from flowstudio.flow.edits import AddWire, RemoveStep, SetConfig
 

@@ -152,6 +152,7 @@ def test_node_backdrop_updated_places_notes_and_groups(make_world: MakeWorld) ->
     assert world.document.undo_stack.count() == 1
 
 
+@pytest.mark.slow
 def test_property_bin_changed_sets_config(world: World) -> None:
     world.view.graph._on_property_bin_changed("lines", "url", "GET /x")
     assert world.flow.steps["lines"].config["url"] == "GET /x"

@@ -51,6 +51,7 @@ class TestKeys:
         assert bench.config == {"condition": "customer.name"}
         assert listed(box) == []
 
+    @pytest.mark.slow
     def test_control_space_lists_everything_with_its_value(self, bench: Bench) -> None:
         box = sampled(bench)
         press(box, Qt.Key.Key_Space, CONTROL)
@@ -183,6 +184,7 @@ def open_menu() -> QMenu:
 
 
 class TestDrops:
+    @pytest.mark.slow
     def test_a_field_of_the_own_input_is_written_bare(self, bench: Bench) -> None:
         box = sampled(bench)
         assert drop(box.input.viewport(), Picked("s", "input", ("customer", "name")))
@@ -250,6 +252,7 @@ class TestDrops:
         assert picked(field.to_mime("lines[3]")) == field
         assert field.to_mime("lines[3]").text() == "lines[3]"
 
+    @pytest.mark.slow
     def test_beside_the_entries_of_a_table_it_becomes_an_entry_of_its_name(self, bench: Bench) -> None:
         field = bench.field("fields")
         assert drop(field, Picked("s", "input", ("customer", "name")))

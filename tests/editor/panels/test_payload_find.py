@@ -139,6 +139,7 @@ def test_a_filter_of_more_than_a_page_has_ranges(qtbot: QtBot, pane: PayloadPane
     qtbot.waitUntil(lambda: [model.index(row, 0).data() for row in range(3)] == ["0 … 199", "200 … 399", "400 … 499"])
 
 
+@pytest.mark.slow
 def test_a_faulty_filter_says_where_and_what_to_do(qtbot: QtBot, pane: PayloadPane) -> None:
     find(qtbot, pane, "id == 3", CONTROL | SHIFT)
     fault = pane.finder.fault
