@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, closing, contextmanager
@@ -14,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from flowstudio.cli.arguments import json_argument
 from flowstudio.cli.output import (
     FAILED,
     GOOD,
@@ -30,8 +30,7 @@ from flowstudio.cli.output import (
 from flowstudio.errors import ExpressionError, InvalidInputError, Problem, StoreError
 from flowstudio.expressions.nothing import MISSING
 from flowstudio.flow.called import among, beside
-from flowstudio.flow.files import flow_from_document, read_flow, read_json, read_payload, read_sample
-from flowstudio.flow.jsonvalue import decode
+from flowstudio.flow.files import flow_from_document, read_flow, read_json, read_sample
 from flowstudio.flow.model import ABSENT, Flow
 from flowstudio.sdk.registry import Registry
 from flowstudio.trace.events import AttemptFailed, Event, Logged
@@ -103,7 +102,7 @@ def _run(
     registry = Registry.from_entry_points()
     plan = compile_flow(given.flow, registry, among(given.flows) if origin is None else beside(origin))
     start = starting_step(plan, trigger)
-    told: Json = ABSENT if payload is None else _json_argument(payload, "--payload")
+    told: Json = ABSENT if payload is None else json_argument(payload, "--payload")
     if told is ABSENT and origin is not None:
         several = len(plan.triggers) > 1
         told = read_sample(origin, start if several else None)
@@ -237,7 +236,7 @@ def _instance(flow: Flow, values: str | None, single: Sequence[str], secrets: Se
     from flowstudio.flow.values import read_value
     from flowstudio.templates.instance import Instance, instance_from_document, unknown
 
-    told = Instance() if values is None else instance_from_document(_json_argument(values, "--vars"), flow)
+    told = Instance() if values is None else instance_from_document(json_argument(values, "--vars"), flow)
     given = dict(told.values)
     logins = {slot: _resolved(slot, login) for slot, login in told.connections.items()}
     for assignment in single:
@@ -283,18 +282,10 @@ def _secret_argument(assignment: str) -> tuple[str, str, str]:
     return slot, fieldname, source
 
 
-def _json_argument(text: str, option: str) -> Json:
-    """JSON from the command line: inline, `@FILE`, or `-` for standard input."""
-    if text.startswith("@"):
-        return read_payload(text[1:])
-    data = sys.stdin.buffer.read() if text == "-" else text.encode(errors="surrogateescape")
-    return decode(data, "standard input" if text == "-" else option, repeated_keys=True)
-
-
 def _meta(text: str | None) -> dict[str, Json]:
     if text is None:
         return {}
-    told = _json_argument(text, "--meta")
+    told = json_argument(text, "--meta")
     if not isinstance(told, dict):
         wrong("--meta is no object", remedy='write such as {"trigger": {"headers": {}}}')
     return told
@@ -341,8 +332,8 @@ def evaluate(
     from flowstudio.expressions.language import VisitClock, compile_expression
     from flowstudio.templates.instance import Instance, instance_from_document
 
-    given = Instance() if vars is None else instance_from_document(_json_argument(vars, "--vars"))
-    told = MISSING if payload is None else _json_argument(payload, "--payload")
+    given = Instance() if vars is None else instance_from_document(json_argument(vars, "--vars"))
+    told = MISSING if payload is None else json_argument(payload, "--payload")
     names: dict[str, Json] = {"vars": dict(given.values), "meta": {}, "steps": {}}
     if given.customer is not None:
         names["customer"] = {"id": given.customer, "name": given.name or given.customer}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from flowstudio.cli.arguments import json_argument
 from flowstudio.cli.output import GOOD, WRONG_INPUT, command, print_json, say, wrong
 from flowstudio.errors import SecretStoreError
 from flowstudio.runtime.fleet import Fleet, Name, Standing
@@ -18,6 +20,9 @@ from flowstudio.stores.host_runs import HostRuns
 from flowstudio.stores.places import data_dir
 from flowstudio.templates.deployment import Deployment
 from flowstudio.templates.table import read_customers
+
+if TYPE_CHECKING:
+    from flowstudio.runtime.everyone import Group
 
 Json = Any
 
@@ -90,6 +95,56 @@ def instances(
     else:
         say("There are no instances yet. flowstudio deploy makes them.")
     return GOOD
+
+
+def preview(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="A template's file, its id, or ID@X.Y.Z.")],
+    payload: Annotated[str, typer.Option("--payload", metavar="JSON|@FILE|-", help="The payload.")],
+    trigger: Annotated[
+        str | None, typer.Option("--trigger", metavar="STEP", help="The trigger, where there are several.")
+    ] = None,
+    data: Data = None,
+    json: AsJson = False,
+) -> int:
+    """Show what one payload would do for every customer. Nothing is sent.
+
+    Each instance runs up to its requests; those that would send the same stand together.
+
+    Example: flowstudio preview customer-sync --payload @customer.json
+    """
+    from flowstudio.runtime.everyone import everyone
+
+    value = json_argument(payload, "--payload")
+    with _fleet(data) as fleet:
+        version = fleet.template(template)
+        count = len(fleet.catalogue.instances(version.id))
+        with _bar(count) as told:
+            groups = asyncio.run(
+                everyone(fleet, Registry.from_entry_points(), version, value, trigger=trigger, told=told)
+            )
+    if json:
+        print_json([group.to_json() for group in groups])
+    elif not groups:
+        say(f"{version.id} has no instances yet. flowstudio deploy makes them.")
+    for group in () if json else groups:
+        _show_group(group)
+    return GOOD
+
+
+def _show_group(group: Group) -> None:
+    """`187 send: push POST {{ $vars.crm_url }}/customers`, and who they are."""
+    who = ", ".join(group.instances[:5]) + (f" and {len(group.instances) - 5} more" if len(group.instances) > 5 else "")
+    what = group.why
+    if group.requests:
+        sent = [each["request"] if isinstance(each["request"], dict) else {} for each in group.requests]
+        what = "; ".join(
+            f"{each['step']} {request.get('method', each['kind'])} {request.get('url', '')}".rstrip()
+            for each, request in zip(group.requests, sent, strict=True)
+        )
+    print(f"{len(group.instances):>5} {group.outcome}{f': {what}' if what else ''}")
+    if group.differs:
+        print(f"        differs in {', '.join(group.differs[:6])}")
+    print(f"        {who}")
 
 
 def pause(
@@ -228,6 +283,7 @@ def _count(number: int, noun: str, plural: str = "") -> str:
 APPS: Final = {
     "deploy": command(deploy),
     "instances": command(instances),
+    "preview": command(preview),
     "pause": command(pause),
     "resume-instance": command(resume_instance),
     "remove": command(remove),

@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "export": ("flowstudio.cli.flows", "Publish a flow as a template version"),
     "deploy": ("flowstudio.cli.hosting", "Deploy a template to many customers"),
     "instances": ("flowstudio.cli.hosting", "List what is deployed and how it fares"),
+    "preview": ("flowstudio.cli.hosting", "Show what one payload would do for every customer"),
     "pause": ("flowstudio.cli.hosting", "Pause instances"),
     "resume-instance": ("flowstudio.cli.hosting", "Let paused instances go on"),
     "remove": ("flowstudio.cli.hosting", "Remove instances"),

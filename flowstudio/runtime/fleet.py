@@ -191,6 +191,10 @@ class Fleet:
         """The flow that a customer runs, with all that was given; BindError when it does not fit."""
         return bind(self.version(deployed.template, deployed.version), self._instance(deployed), demo=False)
 
+    def bound_to(self, version: Version, deployed: Deployed) -> Bound:
+        """The same on another version of the template."""
+        return bind(version, self._instance(deployed), demo=False)
+
     def pause(self, names: Iterable[Name], *, paused: bool) -> int:
         """Pauses instances, or lets them go on; how many changed. InvalidInputError names those that there are not."""
         names = list(names)
