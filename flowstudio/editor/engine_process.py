@@ -256,11 +256,13 @@ class EngineProcess(QObject):
 
     def _take_lines(self) -> None:
         until = time.perf_counter() + _READ_FOR
-        while self._lines:
-            self._take(self._lines.popleft())
-            if time.perf_counter() > until:
+        try:
+            while self._lines and time.perf_counter() <= until:
+                self._take(self._lines.popleft())
+        finally:
+            # Also behind a line whose taker failed.
+            if self._lines:
                 self._reading.start()
-                return
 
     def _take(self, line: bytes) -> None:
         if not line.strip():

@@ -79,8 +79,11 @@ class Previewing(QObject):
         expression, on_result = self._queue.popleft()
 
         def answer(result: Previewed) -> None:
-            on_result(result)
-            self._next()
+            try:
+                on_result(result)
+            finally:
+                # Whatever becomes of one answer, the others come.
+                self._next()
 
         self._with_input(
             lambda payload: self._evaluate(expression, payload, answer),

@@ -68,6 +68,20 @@ def test_notifications_come_in_order_and_before_the_answer_that_follows_them(
     assert heard == list(range(20_000))
 
 
+def test_whoever_fails_on_a_notification_holds_up_none_of_the_others(qtbot: QtBot, engine: EngineProcess) -> None:
+    def fails(_method: str, params: dict[str, int]) -> None:
+        if params["visit"] == 3:
+            raise ZeroDivisionError
+
+    heard: list[int] = []
+    engine.notified.connect(fails)
+    engine.notified.connect(lambda _method, params: heard.append(params["visit"]))
+    with qtbot.captureExceptions() as raised:
+        assert ask(qtbot, engine, "flood", count=10).results == [10]
+    assert heard == list(range(10))
+    assert [kind for kind, _, _ in raised] == [ZeroDivisionError]
+
+
 def test_noise_on_the_pipe_is_passed_over(
     qtbot: QtBot, engine: EngineProcess, caplog: pytest.LogCaptureFixture
 ) -> None:

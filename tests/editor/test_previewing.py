@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QObject, Signal
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete
 
 from flowstudio.editor.document import Document
 from flowstudio.editor.engine_process import TIMED_OUT, EngineError
 from flowstudio.editor.forms.preview import Previewed
+from flowstudio.editor.forms.sample import StepSample
 from flowstudio.editor.previewing import GIVE_UP_MS, Previewing
 from flowstudio.editor.workspace import NO_SAMPLE, Sample, Workspace
 from flowstudio.expressions.language import compile_expression
@@ -254,3 +256,24 @@ def test_meta_is_that_of_the_visit(world: World, qtbot: QtBot) -> None:
     world.engine.payloads = {"a": 1}
     world.played.put("s", came="a")
     assert world.ask(qtbot, "$meta.status") == [Previewed(201)]
+
+
+def test_a_form_that_has_gone_takes_nothing_from_the_others(world: World, qtbot: QtBot) -> None:
+    world.workspace.select(["fetch"])
+    gone = StepSample(world.previewing.preview, lambda: "fetch")
+    assert gone.known.payload is MISSING  # it has asked now
+    delete(gone)
+    assert world.ask(qtbot, "1") == [Previewed(sampled=False)]
+
+
+def test_whoever_fails_on_an_answer_takes_nothing_from_the_others(world: World, qtbot: QtBot) -> None:
+    world.engine.payloads = {"a": 1}
+    world.played.put("s", came="a")
+
+    def fails(result: Previewed) -> None:
+        raise ZeroDivisionError
+
+    with qtbot.captureExceptions() as raised:
+        world.previewing.preview("$", fails)
+        assert world.ask(qtbot, "$ + 1") == [Previewed(2)]
+    assert [kind for kind, _, _ in raised] == [ZeroDivisionError]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from PySide6.QtCore import QObject, Signal
+from shiboken6 import isValid
 
 from flowstudio.editor.forms.preview import Preview, Previewed
 from flowstudio.expressions.nothing import MISSING
@@ -107,18 +108,22 @@ class StepSample(QObject):
             self._payload, self._names = MISSING, {}
         self._asked = turn
 
+        def awaited() -> bool:
+            # The form may have gone meanwhile.
+            return isValid(self) and turn == self._asked
+
         def payload(result: Previewed) -> None:
-            if turn == self._asked:
+            if awaited():
                 self._payload = MISSING if result.reason or not result.sampled else result.value
                 self.changed.emit()
 
         def names(result: Previewed) -> None:
-            if turn == self._asked and isinstance(result.value, Mapping):
+            if awaited() and isinstance(result.value, Mapping):
                 self._names.update({str(name): value for name, value in result.value.items()})
                 self.changed.emit()
 
         def steps(result: Previewed) -> None:
-            if turn == self._asked and isinstance(result.value, Mapping):
+            if awaited() and isinstance(result.value, Mapping):
                 self._names["steps"] = result.value
                 self.changed.emit()
 
