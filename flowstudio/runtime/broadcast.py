@@ -70,6 +70,8 @@ class Broadcast:
         self._left: dict[str, _Outputs] = {}
         self._refs: OrderedDict[int, tuple[Json, Ref]] = OrderedDict()
         self._bytes = 0
+        self.weight = 0
+        """Canonical bytes of all payloads that were stored for it."""
         self._outputs: list[dict[str, Json]] = []
         self._trigger: str | None = None
         self.also: Callable[[Event], None] | None = None
@@ -165,6 +167,7 @@ class Broadcast:
         if known is not None and known[0] is payload:
             return known[1]
         ref = self._payloads.put(payload)
+        self.weight += ref.bytes
         _, before = self._refs.pop(id(payload), (None, None))
         self._refs[id(payload)] = (payload, ref)
         self._bytes += ref.bytes - (0 if before is None else before.bytes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flowstudio.engine.bound import BoundPlan
 from flowstudio.engine.breakpoints import Breakpoint
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 
 Json = Any
 Notify = Callable[[str, Mapping[str, Json]], None]
+
+HEAVY: Final = 24_000_000
+"""Canonical bytes of payloads of a run that are not held in memory once it has ended; as objects they are five times as
+large."""
+
+LONG: Final = 10_000
+"""So many visits are not held in memory either once they are over."""
 
 
 class DebuggedRun:
@@ -114,6 +121,16 @@ class DebuggedRun:
         )
         events = EventRecord(self._record, self.broadcast.ref)
         self.broadcast.also = lambda event: self._note(lambda record: events.record(event))
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether what it went through takes much memory for as long as it is held."""
+        return self.broadcast.weight > HEAVY or self.runner.state.visits > LONG
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a history has it."""
+        return self._record is not None
 
     def flush(self) -> None:
         """Writes what was recorded and is not written yet: whoever kills the process loses as little as can be."""

@@ -313,7 +313,16 @@ class Session:
             flushing.cancel()
             if self._live is run:
                 self._live = None
+            self._lay_down(run)
             self._tidying.soon()
+
+    def _lay_down(self, run: DebuggedRun) -> None:
+        """A run that is over, and large, is looked at in its record from now on."""
+        if self._archive is None or not run.is_heavy or self._runs.get(run.id) is not run:
+            return
+        run.flush()
+        if run.is_recorded and self._archive.store.is_whole(run.id):
+            self._runs[run.id] = RecordedRun(self._archive.store, run.id, self.payloads, self.notify)
 
     async def _clear(self) -> None:
         """Closes what the run before had opened; it can be looked at, but no fork can begin in it any longer."""

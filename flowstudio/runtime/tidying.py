@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -43,14 +44,20 @@ def _trim() -> Callable[[], None]:
     Elsewhere the system's allocator does so by itself.
     """
     if sys.platform != "linux":
-        return lambda: None
+        return _collect
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError):
-        return lambda: None  # another C library, musl say
+        return _collect  # another C library, musl say
     trim.argtypes, trim.restype = [ctypes.c_size_t], ctypes.c_int
 
     def give_back() -> None:
+        _collect()
         trim(0)
 
     return give_back
+
+
+def _collect() -> None:
+    """A run and what drives it know each other: only the collector of circles frees the payloads that they held."""
+    gc.collect()
