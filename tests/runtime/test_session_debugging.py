@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowstudio.runtime import protocol
+from flowstudio.runtime.debugging import HEAVY
 from tests.builders import flow
 from tests.counting import CountingServer
 from tests.runtime.clients import Client
@@ -348,3 +351,26 @@ def test_a_recorded_run_is_found_told_again_and_deleted(session: Client, server:
     assert session.call("delete", runs=[run]) == {"deleted": 2}
     assert session.call("runs")["runs"] == []
     assert session.ask("open", run=run)["error"]["code"] == protocol.NOT_FOUND
+
+
+@pytest.mark.slow
+def test_a_large_run_is_over_and_still_whole(session: Client, server: CountingServer, tmp_path: Path) -> None:
+    payload = tmp_path / "large.json"
+    # Twice as much as is held in memory of a run that is over.
+    payload.write_text(json.dumps({"name": "Ada", "rows": ["x" * 1_000] * (2 * HEAVY // 1_000)}), encoding="utf-8")
+    run = str(session.call("run", flow=sync(server.url), payload_file=str(payload))["run"])
+    assert session.until("finished")["status"] == "succeeded"
+    session.call("back")
+    told = session.until("paused")
+    assert (place(told), told["run"], told["live"]) == ("4 last", run, False)
+    session.call("back", run=run)
+    assert place(session.until("paused")) == "3 push"
+    session.call("next")
+    assert place(session.until("paused")) == "4 last"
+    assert [hop["step"] for hop in session.call("origin", visit=3, path=["name"], side="input")["hops"]][-1] == "manual"
+    # A fork begins in it, and the same request is answered from the record.
+    fork = session.call("edit", visit=2)["run"]
+    assert place(session.until("paused")) == "2 shape"
+    session.call("continue")
+    finished = session.until("finished")
+    assert (finished["run"], finished["status"], len(server.got)) == (fork, "succeeded", 1)
