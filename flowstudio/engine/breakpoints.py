@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -87,24 +87,41 @@ class Breakpoints:
         self, when: When, step: str, token: Token, bound: BoundPlan, state: RunState, *, count: bool = True
     ) -> tuple[bool, list[str]]:
         """Whether a message stops at a step, and what goes into the log instead. `count` False: only look."""
+        if self.muted:
+            return False, []
+        payload = token.message.payload
+        payload = described(payload) if isinstance(payload, Stream) else payload
+        clock = VisitClock(state.started_at, token.number)
+        return self.met_by(when, step, payload, lambda: _names(bound, state, token), clock, count=count)
+
+    def met_by(
+        self,
+        when: When,
+        step: str,
+        payload: Json,
+        known: Callable[[], Any],
+        clock: VisitClock,
+        *,
+        count: bool = True,
+    ) -> tuple[bool, list[str]]:
+        """The same for a payload and the bound names, which `known` gives when they are asked for."""
         lines: list[str] = []
         if self.muted:
             return False, lines
         stops = False
+        names: Any = None
         for each in self._held.values():
             told = each.told
             if told.disabled or told.when != when or told.step not in (None, step):
                 continue
             if told.step is None and when != "error":
                 continue
-            names = _names(bound, state, token)
-            payload = token.message.payload
-            payload = described(payload) if isinstance(payload, Stream) else payload
+            if names is None and (told.item is not None or each.condition is not None or each.log is not None):
+                names = known()
             if told.item is not None:
                 item = names.get("item")
                 if not isinstance(item, Mapping) or item.get("index") != told.item:
                     continue
-            clock = VisitClock(state.started_at, token.number)
             try:
                 if each.condition is not None and each.condition.evaluate(payload, names, clock) is not True:
                     continue

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from flowstudio.engine.bound import BoundPlan
-from flowstudio.engine.breakpoints import Breakpoint
+from flowstudio.engine.breakpoints import Breakpoint, Breakpoints, When
 from flowstudio.engine.course import Course
 from flowstudio.engine.gate import Pin
 from flowstudio.engine.record import Redacting
 from flowstudio.engine.replay import RecordedAnswers, Recording
 from flowstudio.errors import InvalidInputError, Problem, ProtocolError
+from flowstudio.expressions.language import VisitClock
 from flowstudio.plan.advance import advance
 from flowstudio.plan.plan import Plan
 from flowstudio.plan.state import RunState
@@ -36,6 +38,7 @@ Compiled = Callable[[Mapping[str, Json]], Plan]
 """Makes the plan of a flow's document."""
 
 _BEHIND_ALL = 1 << 62
+_ITEM = re.compile(r"\[(\d+)\]/")
 _STREAM = frozenset({"stream", "component", "options", "over"})
 
 
@@ -52,6 +55,8 @@ class RecordedRun:
         self._at = len(self._numbers)
         """Which visit is the next one at the moment on show."""
         self._when = "before"
+        self.breakpoints = Breakpoints()
+        """Where `continue` shows a moment."""
         self.broadcast = self
 
     @property
@@ -83,7 +88,9 @@ class RecordedRun:
                 wanted = self._history.visit_at(self.id, params.step, here)
             ahead = wanted is not None and wanted > here and self._has(wanted)
             self._on(self._place(wanted) if ahead else len(self._numbers))
-        elif method in ("continue", "out"):
+        elif method == "continue":
+            self._go()
+        elif method == "out":
             self._on(len(self._numbers))
         # A recorded run stands still already: there is nothing to pause.
 
@@ -169,6 +176,45 @@ class RecordedRun:
                     place = earlier
                     break
         self._look(max(0, place), "before")
+
+    def _go(self) -> None:
+        """Shows the next moment at which a breakpoint holds, or the end."""
+        points = [] if self.breakpoints.muted else [each for each in self.breakpoints.told() if not each.disabled]
+        here = self.visit if self.visit is not None else _BEHIND_ALL
+        begun, when = here, self._when
+        while (number := self._candidate(points, here)) is not None:
+            visit = self._visit(number)
+            passed = number == begun
+            moments: list[When] = [] if passed else ["before"]
+            if not (passed and when == "after"):
+                moments.append("error" if visit["status"] == "failed" else "after")
+            for moment in moments:
+                if self._holds(moment, visit):
+                    self._look(self._place(number), "before" if moment == "before" else "after")
+                    return
+            here = number + 1
+        self._on(len(self._numbers))
+
+    def _candidate(self, points: Sequence[Breakpoint], here: int) -> int | None:
+        """The first visit from one on at whose step there is a breakpoint, or that failed where that is one."""
+        found = [
+            self._history.failure_at(self.id, here - 1)
+            if each.step is None
+            else self._history.visit_at(self.id, each.step, here - 1)
+            for each in points
+        ]
+        return min((number for number in found if number is not None), default=None)
+
+    def _holds(self, when: When, visit: Mapping[str, Json]) -> bool:
+        known = visit.get("output" if when == "after" else "input")
+        payload = None if known is None else self._payloads.get(known["hash"])
+
+        def names() -> dict[str, Json]:
+            item = _ITEM.findall(str(visit["address"]))
+            return {**self.names_at(visit["visit"]), **({"item": {"index": int(item[-1])}} if item else {})}
+
+        clock = VisitClock(float(visit["started_at"]), int(visit["visit"]))
+        return self.breakpoints.met_by(when, str(visit["step"]), payload, names, clock, count=False)[0]
 
     def _on(self, place: int) -> None:
         if place < len(self._numbers):

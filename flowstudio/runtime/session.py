@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -262,14 +263,15 @@ class Session:
         )
         bound = await self._stage.enter_async_context(launching)
         self._bounds, self._called, self._path = [bound], _called_by(path), path
+        self._breakpoints, self._muted = self._breakpoints_of(params.breakpoints), params.muted
         run = DebuggedRun(
             bound,
             trigger,
             Message(payload, meta),
             self.payloads,
             self.notify,
-            breakpoints=self._breakpoints_of(params.breakpoints),
-            muted=params.muted,
+            breakpoints=self._breakpoints,
+            muted=self._muted,
             pins={step: pin_of(step, pin) for step, pin in params.pins.items()},
             to=params.to,
         )
@@ -335,7 +337,11 @@ class Session:
 
     def _moves(self, method: str) -> Callable[[Any], Awaitable[Json]]:
         async def move(params: Any) -> Json:
-            self._run_named(params.run).move(method, params)
+            run = self._run_named(params.run)
+            if isinstance(run, RecordedRun) and method == "continue":
+                # Nobody counts what has passed already: each that fits is a hit.
+                run.breakpoints.set([replace(each, hits=None) for each in self._breakpoints], self._muted)
+            run.move(method, params)
             return {}
 
         return move

@@ -327,13 +327,20 @@ class RunStore:
                 return told if each == run else canonical({**parse(told), "run": run})
         raise KeyError(number)
 
-    def visit_at(self, run: str, steps: str | None, after: int) -> int | None:
+    def visit_at(self, run: str, step: str, after: int) -> int | None:
         """The first visit of a step behind a visit in a run; None where there is none."""
+        return self._first_visit(run, "step", step, after)
+
+    def failure_at(self, run: str, after: int) -> int | None:
+        """The first visit behind a visit in a run that failed; None where there is none."""
+        return self._first_visit(run, "status", "failed", after)
+
+    def _first_visit(self, run: str, column: str, value: str, after: int) -> int | None:
         wanted: list[int] = []
         for each, until in self._parts(run):
-            sql = "select min(visit) from visits where run = ? and step = ? and visit > ? and visit < ?"
+            sql = f"select min(visit) from visits where run = ? and {column} = ? and visit > ? and visit < ?"
             most = (1 << 62) if until is None else until
-            wanted += [row[0] for row in self._database.rows(sql, [each, steps, after, most]) if row[0] is not None]
+            wanted += [row[0] for row in self._database.rows(sql, [each, value, after, most]) if row[0] is not None]
         return min(wanted, default=None)
 
     def lines(self, run: str, offset: int = 0, limit: int = 1_000_000) -> list[dict[str, Json]]:

@@ -329,3 +329,48 @@ def test_a_history_of_a_newer_program_is_left_as_it_is(started: Callable[..., Cl
     client = started()
     assert "newer version" in client.ask("runs")["error"]["message"]
     assert os.path.getsize(data / "runs.db") > 0
+
+
+@pytest.mark.slow
+def test_a_recorded_run_stops_at_breakpoints(started: Callable[..., Client], server: CountingServer) -> None:
+    client = started()
+    document = flow(
+        "manual -> each=split -> double=map -> push=http",
+        each={"items": "rows"},
+        double={"expression": '{"n": n * 2}'},
+        push={"method": "POST", "url": server.url},
+    ).to_document()
+    client.call("run", flow=document, payload={"rows": [{"n": 1}, {"n": 2}, {"n": 3}]}, muted=True)
+    run = client.until("finished")["run"]
+    client.call("open", run=run)
+    client.until("finished")
+
+    def stops(*points: dict[str, Any], **more: Any) -> list[tuple[str, str, Any]]:
+        """Where `continue` comes by from the beginning of the run on."""
+        client.call("breakpoints", set=list(points), **more)
+        client.call("goto", run=run, visit=1)
+        client.until("paused")
+        found = []
+        while True:
+            client.call("continue", run=run)
+            while not (told := [each for each in client.notifications if each["method"] in ("paused", "finished")]):
+                client.notifications.append(client.read())
+            client.notifications.clear()
+            if told[0]["method"] == "finished":
+                return found
+            place = told[0]["params"]
+            found.append((place["address"], place["when"], place["input"]["preview"].get("n")))
+
+    double = {"step": "double", "when": "before"}
+    assert stops(double) == [(f"each[{item}]/double", "before", item + 1) for item in range(3)]
+    assert stops({**double, "condition": "n > 1"}) == [(f"each[{item}]/double", "before", item + 1) for item in (1, 2)]
+    assert stops({**double, "item": 2}) == [("each[2]/double", "before", 3)]
+    assert stops({**double, "when": "after", "condition": "n = 4"}) == [("each[1]/double", "after", 4)]
+    assert stops({**double, "disabled": True}) == []
+    assert stops(double, muted=True) == []
+    server.refuse = "not today"
+    client.call("run", flow=document, payload={"rows": [{"n": 1}]}, muted=True)
+    run = client.until("finished")["run"]
+    client.call("open", run=run)
+    client.until("finished")
+    assert stops({"step": None, "when": "error"}) == [("each[0]/push", "after", 2)]
