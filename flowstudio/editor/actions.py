@@ -38,6 +38,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("compare_saved", "Compare with saved…", "File", (), "git-diff", "what is not saved yet"),
     Command("compare_commit", "Compare with last commit…", "File", (), "git-commit", "in a git folder"),
     Command("export", "Export template…", "File", ("Ctrl+E",), "package", "from this flow"),
+    Command("rename_flow", "Rename the flow", "File", (), "pencil-simple", "its name, not that of its file"),
     Command("close_tab", "Close tab", "File", ("Ctrl+W",)),
     Command("welcome", "Welcome page", "File", (), "house"),
     Command("settings", "Settings…", "File", ("Ctrl+,",), "gear-six"),

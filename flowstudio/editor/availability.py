@@ -12,6 +12,7 @@ _WITH_A_FLOW: Final = (
     "save_as",
     "export",
     "close_tab",
+    "rename_flow",
     "compare_saved",
     "find",
     "where_used",

@@ -136,6 +136,8 @@ class Desk(QObject):
         document.path_changed.connect(self._path_changed)
         document.modified_changed.connect(self.face_changed)
         self.running.missing.connect(self._missing)
+        self._is_refused = False
+        """A run was refused for problems that are still there."""
         self.running.problems_found.connect(self._problems_found)
         self.running.refused.connect(self._refused)
         playback.status_changed.connect(self._status_changed)
@@ -237,6 +239,9 @@ class Desk(QObject):
 
     def _show_problems(self, problems: Sequence[Problem]) -> None:
         self.problems = problems
+        if self._is_refused and not any(problem.severity == "error" for problem in problems):
+            self._is_refused = False
+            self.said.emit("", "ok")  # what was said of them holds no longer
         self.data.show_problems(problems)
         self.inspector.show_problems(problems)
         if self._focus is not None:
@@ -250,7 +255,10 @@ class Desk(QObject):
         self.data.show_left("problems")
         first = next((problem for problem in problems if problem.severity == "error"), None)
         if first is not None:
-            self.said.emit(told(first), "err")
+            self._is_refused = True
+            flow = self.document.flow
+            where = f"{flow.title_of(first.step)}: " if first.step in flow.steps else ""
+            self.said.emit(f"{where}{told(first)}", "err")
 
     def _run_with(self, sample: Any) -> None:
         self.workspace.choose_sample(sample)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -26,6 +28,10 @@ RECOVERY_AFTER_MS: Final = 1500
 
 _TYPED: Final = ("Set", "Move")
 """Edits that come in series from one gesture (typing, nudging); the others are one step each."""
+
+_NO_ID: Final = "untitled"
+_NO_NAME: Final = "Untitled flow"
+"""What a new flow is called until somebody says otherwise."""
 
 _log = logging.getLogger(__name__)
 
@@ -194,11 +200,17 @@ class Document(QObject):
         self._become(flow, None)
 
     def save(self, path: Path | None = None) -> None:
-        """Writes the flow to its file, or to `path`, which becomes its file; StoreError when it cannot."""
+        """Writes the flow to its file, or to `path`, which becomes its file; StoreError when it cannot.
+
+        A flow that nobody has given an id takes it, and its name too, from the file.
+        """
         if path is None and self.path is None:
             raise ValueError("a document that was never saved needs a path")
         self.end_series()
         before = self.path
+        named = _named_after(self._flow, path or self.path)
+        if named is not self._flow:
+            self._become(named, None)
         self._file = save_flow(self._file, self._flow, path)
         self._saved_flow = self._flow
         self.saved_at = time.time()
@@ -312,4 +324,17 @@ class Document(QObject):
 
 
 def _empty_flow() -> Flow:
-    return Flow(id="untitled", name="Untitled flow")
+    return Flow(id=_NO_ID, name=_NO_NAME)
+
+
+def _named_after(flow: Flow, path: Path | None) -> Flow:
+    if flow.id != _NO_ID or path is None:
+        return flow
+    stem = path.name.removesuffix(".json").removesuffix(".flow")
+    words = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
+    name = " ".join(re.split(r"[-_ ]+", stem)).strip()
+    return replace(
+        flow,
+        id=words if words[:1].isalpha() else f"flow-{words}".rstrip("-"),
+        name=name[:1].upper() + name[1:] if flow.name == _NO_NAME and name else flow.name,
+    )

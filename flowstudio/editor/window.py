@@ -37,6 +37,7 @@ from flowstudio.editor.preferences import Preferences
 from flowstudio.editor.sampling import Sampling
 from flowstudio.editor.searching import Searching
 from flowstudio.editor.sidepages import SidePages
+from flowstudio.flow.edits import SetFlow
 from flowstudio.flow.files import read_flow
 
 
@@ -152,6 +153,7 @@ class EditorWindow(QMainWindow):
             "focus": lambda: self._with(lambda desk: desk.open_focus(self.centralWidget())),
             "export": self.export,
             "close_tab": self._close_front,
+            "rename_flow": self.panes.toolbar.place.rename,
             "welcome": self.show_welcome,
             "settings": self.open_settings,
             "quit": self.close,
@@ -234,6 +236,9 @@ class EditorWindow(QMainWindow):
         panes.tabs.moved.connect(self.desks.move)
         panes.tabs.new_asked.connect(self.desks.new)
         panes.capture.given_up.connect(lambda: self._with(lambda desk: desk.running.unlisten()))
+        panes.toolbar.place.renamed.connect(
+            lambda name: self._with(lambda desk: desk.document.apply(SetFlow("name", name)))
+        )
         panes.moment.forked.connect(self.actions_["fork"].trigger)
         panes.moment.left.connect(self.actions_["to_now"].trigger)
         panes.moment.sent.connect(self.actions_["run"].trigger)
@@ -483,7 +488,9 @@ class EditorWindow(QMainWindow):
 
     def _said(self, sentence: str, tone: str) -> None:
         icon = {"err": "warning-circle-fill", "warn": "warning-fill", "ok": "check-circle-fill"}.get(tone, "")
-        if tone == "muted":
+        if not sentence:
+            self._status_changed()
+        elif tone == "muted":
             self.status.mention(sentence, tone, icon)
         else:
             self.status.say(sentence, tone, icon)

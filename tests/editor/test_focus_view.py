@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from flowstudio.editor.app import Editor
 from flowstudio.editor.desk import Desk
 from flowstudio.editor.panels.focus import FocusView
+from flowstudio.flow.edits import SetConfig
 from tests.builders import flow
 from tests.editor.world import run_to_end, written
 
@@ -109,3 +110,33 @@ def test_run_to_here_stands_before_the_step(qtbot: QtBot, editor: Editor, desk: 
     desk.running.stop()
     qtbot.waitUntil(lambda: not desk.playback.is_live, timeout=20_000)
     view.close_view()
+
+
+def test_after_a_run_that_was_refused_the_settings_are_there(qtbot: QtBot, editor: Editor, tmp_path: Path) -> None:
+    desk = editor.window.desks.open_file(written(tmp_path, flow("start -> empty=map", empty={"expression": ""})))
+    assert desk is not None
+    editor.window.activateWindow()
+    qtbot.keyClick(editor.window, Qt.Key.Key_F5)
+    qtbot.waitUntil(lambda: "empty: " in editor.window.status.message.text, timeout=20_000)
+    view = by_enter(qtbot, editor, desk, "empty")
+    assert view.inspector.isVisible()
+    qtbot.keyClick(QApplication.focusWidget() or view, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: view_of(editor) is None)
+    # What was said of the problem goes with it.
+    desk.document.apply(SetConfig("empty", ("expression",), "1"))
+    qtbot.waitUntil(lambda: "empty: " not in editor.window.status.message.text, timeout=10_000)
+
+
+def test_tab_stays_in_the_view(qtbot: QtBot, editor: Editor, desk: Desk) -> None:
+    view = by_enter(qtbot, editor, desk, "first")
+    seen = []
+    for _ in range(30):
+        widget = QApplication.focusWidget()
+        assert widget is not None
+        assert view.isAncestorOf(widget)
+        seen.append(widget)
+        view.focusNextPrevChild(True)
+    assert view.run in seen
+    view.run.setFocus()
+    with qtbot.waitSignal(view.run_asked):
+        qtbot.keyClick(view.run, Qt.Key.Key_Return)

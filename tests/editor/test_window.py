@@ -25,6 +25,7 @@ from flowstudio.editor.panels.samples import SampleSheet
 from flowstudio.editor.panels.settings import SettingsSheet
 from flowstudio.editor.workspace import Sample
 from flowstudio.flow.edits import AddStep, SetConfig, SetFlow, SetVariable
+from flowstudio.flow.files import read_flow
 from flowstudio.flow.model import Slot, Variable
 from tests.builders import flow
 from tests.editor.world import SYNC, answering, run_to_end, sheet_of, written
@@ -665,3 +666,31 @@ def test_quitting_closes_nothing_before_every_flow_was_asked_about(
     assert len(editor.window.desks) == 2
     assert editor.window.close()
     assert asked == ["Save the changes to “one”?", "Save the changes to “two”?"] * 2
+
+
+def test_a_flow_is_named_anew_in_the_header_and_takes_its_first_name_from_its_file(
+    qtbot: QtBot, editor: Editor, tmp_path: Path
+) -> None:
+    window = editor.window
+    window.desks.new()
+    desk = window.desk
+    assert desk is not None
+    desk.document.save(tmp_path / "order-sync 2.flow.json")
+    assert (desk.document.flow.id, desk.document.flow.name) == ("order-sync-2", "Order sync 2")
+    assert read_flow(tmp_path / "order-sync 2.flow.json").flow.id == "order-sync-2"
+    place = window.panes.toolbar.place
+    window.actions_["rename_flow"].trigger()
+    assert place.field.isVisible()
+    assert place.field.text() == "Order sync 2"
+    qtbot.keyClicks(place.field, "Orders")
+    qtbot.keyClick(place.field, Qt.Key.Key_Return)
+    assert not place.field.isVisible()
+    assert desk.document.flow.name == "Orders"
+    assert "Orders" in window.windowTitle()
+    qtbot.mouseDClick(place, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(place.field, "No")
+    qtbot.keyClick(place.field, Qt.Key.Key_Escape)
+    assert desk.document.flow.name == "Orders"
+    desk.document.undo_stack.undo()
+    desk.document.save()
+    assert (desk.document.flow.id, desk.document.flow.name) == ("order-sync-2", "Order sync 2")

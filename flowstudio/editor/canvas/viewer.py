@@ -139,6 +139,8 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         self._pointer = QPointF(0, 0)
         self._moving: dict[str, QVariantAnimation] = {}
         """What moves by itself: the look (`look`), the cards (`cards`). Tidying up moves both at once."""
+        self.covered = 0
+        """So many pixels of the right side lie below something else."""
         self._slow_frames = 0
         self._timer = QTimer(self, interval=_FRAME_MS)
         self._timer.timeout.connect(self._tick)
@@ -231,12 +233,13 @@ class FlowViewer(NodeViewer):  # type: ignore[misc]  # NodeGraphQt ships no type
         if rect.isEmpty():
             self.look_at(1.0, QPointF(0, 0), animated=animated)
             return
-        self.look_at(self.fitting_zoom(rect, most), rect.center(), animated=animated)
+        zoom = self.fitting_zoom(rect, most)
+        self.look_at(zoom, rect.center() + QPointF(self.covered / 2 / zoom, 0), animated=animated)
 
     def fitting_zoom(self, rect: QRectF, most: float = 1.0) -> float:
         """The zoom at which a part of the scene fits."""
         size: QSize = self.viewport().size()
-        wide = max(1.0, size.width() - 2 * _MARGIN) / max(rect.width(), 1.0)
+        wide = max(1.0, size.width() - self.covered - 2 * _MARGIN) / max(rect.width(), 1.0)
         high = max(1.0, size.height() - 2 * _MARGIN) / max(rect.height(), 1.0)
         return max(LEAST_FRAMED_ZOOM, min(wide, high, most))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap, QResizeEvent
+from PySide6.QtGui import QAction, QIcon, QKeyEvent, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QButtonGroup,
     QFrame,
     QHBoxLayout,
@@ -70,6 +71,10 @@ class IconButton(QToolButton):
         self.setEnabled(action.isEnabled())
         action.enabledChanged.connect(self.setEnabled)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not _pressed_by_enter(self, event):
+            super().keyPressEvent(event)
+
     def _dress(self) -> None:
         theme = self._themes.current
         self.setIcon(theme.icon(self._icon_name, self._color, self._icon_size))
@@ -106,10 +111,22 @@ class TextButton(QPushButton):
         """Looks as another kind of button (see theme)."""
         set_look(self, kind=kind)
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not _pressed_by_enter(self, event):
+            super().keyPressEvent(event)
+
     def _dress(self) -> None:
         theme = self._themes.current
         if self._icon_name is not None:
             self.setIcon(_spaced(theme, self._icon_name, self._color))
+
+
+def _pressed_by_enter(button: QAbstractButton, event: QKeyEvent) -> bool:
+    """Presses a button that has the keyboard by Enter too: outside of dialogs Qt knows the space bar alone."""
+    if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter) or event.isAutoRepeat():
+        return False
+    button.click()
+    return True
 
 
 def _spaced(theme: Theme, name: str, color: str) -> QIcon:

@@ -95,6 +95,11 @@ class DataPanel(Pane):
         self._status()
 
     @property
+    def shows_sides(self) -> bool:
+        """Whether input and output are on show, and not the words that say how to get there."""
+        return self._sides is not None and self.right.currentWidget() is self._sides
+
+    @property
     def sides(self) -> Sides | None:
         """Input and output; None before the first run."""
         return self._sides

@@ -105,6 +105,20 @@ class FocusView(QWidget):
             self._place()
         return super().eventFilter(watched, event)
 
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab stays in here: what lies behind cannot be seen, and is not to be used until this closes."""
+        here: QWidget = self.focusWidget() or self
+        at = here
+        while True:
+            following = at.nextInFocusChain() if forward else at.previousInFocusChain()
+            if following is None or following is here:
+                return True
+            at = following
+            takes = at.focusPolicy() & Qt.FocusPolicy.TabFocus
+            if takes and self.isAncestorOf(at) and at.isEnabled() and at.isVisible() and at.focusProxy() is None:
+                at.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
+                return True
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if not self.sheet.geometry().contains(event.position().toPoint()):
             self.close_view()
@@ -158,7 +172,7 @@ class FocusView(QWidget):
         """The settings stand between what comes in and what goes out, once there is any of it."""
         if not self._open:
             return
-        sides = self._data.sides
+        sides = self._data.sides if self._data.shows_sides else None
         if sides is not None:
             if sides.split.indexOf(self.inspector) < 0:
                 sides.split.insertWidget(1, self.inspector)

@@ -240,6 +240,7 @@ class Panes(QWidget):
             self.size_panes()
         self.inspector_place.setVisible(not narrow and not self._folded)
         if not narrow:
+            self._cover(0)
             self.pin.hide()
             self.inspector_pane.setVisible(not self._folded)
             place = self.inspector_place
@@ -252,10 +253,16 @@ class Panes(QWidget):
         self.inspector_pane.setGeometry(self.upper.width() - width, 0, width, self.upper.height())
         self.inspector_pane.setVisible(wanted)
         self.inspector_pane.raise_()
+        self._cover(width if wanted else 0)
         self.pin.setVisible(wanted)
         self.pin.move(self.upper.width() - width - 32, 44)
         self.pin.raise_()
         self.place_capture()
+
+    def _cover(self, width: int) -> None:
+        """Tells the canvas in front how much of its right side lies below the inspector."""
+        if self.canvas is not None:
+            self.canvas.viewer.covered = width
 
     def place_capture(self) -> None:
         """Puts the bars that await a request, or a choice, over the middle of the canvas."""

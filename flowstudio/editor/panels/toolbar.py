@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QKeySequence, QMouseEvent, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QWidget
 
 from flowstudio.editor.actions import SECTIONS, Actions, shown_key
 from flowstudio.editor.panels.controls import IconButton, Pane, TextButton, key_cap, rule, text_label
@@ -161,7 +161,9 @@ class Toolbar(Pane):
 
 
 class Breadcrumb(QWidget):
-    """Folder and flow: `Commerce / Order sync`."""
+    """Folder and flow: `Commerce / Order sync`. A double click, or `rename`, writes the flow's name anew."""
+
+    renamed = Signal(str)
 
     def __init__(self, themes: Themes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -177,6 +179,13 @@ class Breadcrumb(QWidget):
             layout.addWidget(widget)
         layout.addStretch(1)
         self._full_name = ""
+        self.field = QLineEdit(self)
+        self.field.setAccessibleName("Name of the flow")
+        self.field.hide()
+        self.field.returnPressed.connect(self._take)
+        self.field.editingFinished.connect(self.field.hide)
+        leave = QShortcut(QKeySequence("Esc"), self.field, self._leave)
+        leave.setContext(Qt.ShortcutContext.WidgetShortcut)
         self._dress()
         themes.changed.connect(self._dress)
 
@@ -188,6 +197,27 @@ class Breadcrumb(QWidget):
         self._name.setText(name)
         self.setToolTip(str(path) if path is not None else "This flow has no file yet (Ctrl+S)")
         self._fit()
+
+    def rename(self) -> None:
+        """Lets the flow's name be written anew, where it stands."""
+        self.field.setText(self._full_name)
+        self.field.setGeometry(self.rect().adjusted(20, 0, 0, 0))
+        self.field.show()
+        self.field.raise_()
+        self.field.selectAll()
+        self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _take(self) -> None:
+        name = self.field.text().strip()
+        if name and name != self._full_name:
+            self.renamed.emit(name)
+        self._leave()
+
+    def _leave(self) -> None:
+        self.field.hide()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.rename()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
