@@ -282,7 +282,14 @@ class Http(Component):
     def check(cls, config: Mapping[str, Json]) -> Iterable[Fault]:
         """The address has a scheme; what the way of paging needs is there; paths are paths."""
         url = config["url"]
-        if not _SCHEME.match(url.strip()):
+        if url.strip().lower().startswith("demo:"):
+            yield Fault(
+                "url",
+                "a demo address stands in a variable alone",
+                "it is replaced by that of the target system which is started for the run",
+                "make it a variable, or write an address that begins with http:// or https://",
+            )
+        elif not _SCHEME.match(url.strip()):
             yield Fault(
                 "url",
                 "the address does not begin with http:// or https://",

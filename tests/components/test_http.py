@@ -324,3 +324,8 @@ def test_an_address_without_its_beginning_is_a_fault(url: str) -> None:
 def test_texts_that_break_a_header_are_an_error_of_the_step() -> None:
     with pytest.raises(StepError):
         call({"headers": {"X-A": "{{ a }}"}}, {"a": "x\r\nInjected: 1"})
+
+
+def test_a_demo_address_is_told_to_stand_in_a_variable() -> None:
+    (fault,) = Http.check({"url": "demo://crm/customers", "items": "", "next": "", "pagination": "none"})
+    assert (fault.field, fault.remedy.startswith("make it a variable")) == ("url", True)
