@@ -219,6 +219,9 @@ class Desks(QObject):
             about.tell("The flow was saved, its samples were not copied", str(error), self._window)
         if document.path is not None:
             self.recent.add(document.path)
+        if desk.workspace.sample is not None and desk.workspace.sample.kind in ("captured", "edited"):
+            keep = "“Keep sample beside the flow” keeps it for the next time"
+            desk.said.emit(f"Saved. The sample is in no file yet: {keep}.", "muted")
         self.saved.emit()
         return True
 

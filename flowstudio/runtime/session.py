@@ -242,7 +242,7 @@ class Session:
     async def _run(self, params: protocol.Run) -> Json:
         self._refuse_second_run()
         flow, path = _flow_of(params.flow, params.path)
-        plan = compile_flow(flow, self._registry, _called_by(path))
+        plan = self._compiled(flow, _called_by(path), params.to)
         if params.from_ is not None and params.from_ not in plan.index:
             raise InvalidInputError(Problem(f"there is no step {params.from_} to begin at", remedy="name a step's id"))
         meta: Mapping[str, Json] = params.meta
@@ -276,6 +276,15 @@ class Session:
             to=params.to,
         )
         return self._begin(run)
+
+    def _compiled(self, flow: Flow, called: Called, to: str | None) -> Plan:
+        """The plan of a flow; where it shall run to a step alone, what comes after that may be unfinished."""
+        try:
+            return compile_flow(flow, self._registry, called)
+        except CompileError:
+            if to is None or to not in flow.steps:
+                raise
+            return compile_flow(_before(flow, to), self._registry, called)
 
     def _begin(self, run: DebuggedRun) -> Json:
         self._keep(run)
@@ -665,6 +674,21 @@ def _flow_of(given: Mapping[str, Json] | str, path: str | None) -> tuple[Flow, s
     if isinstance(given, str):
         return read_flow(given, arranged=False).flow, given
     return flow_from_document(given, path), path
+
+
+def _before(flow: Flow, step: str) -> Flow:
+    """The part of a flow that leads to a step."""
+    leading = {step}
+    while True:
+        more = {wire.source for wire in flow.wires if wire.target in leading} - leading
+        if not more:
+            break
+        leading |= more
+    return replace(
+        flow,
+        steps={name: made for name, made in flow.steps.items() if name in leading},
+        wires=tuple(wire for wire in flow.wires if wire.source in leading and wire.target in leading),
+    )
 
 
 def _called_by(path: str | None) -> Called:

@@ -262,6 +262,7 @@ def test_a_sample_is_edited_as_json_and_used(qtbot: QtBot, editor: Editor, tmp_p
     sheet.text.setPlainText('{"n": 41,}')
     qtbot.waitUntil(lambda: bool(sheet.fault.text()))
     assert not sheet.use.isEnabled()
+    assert sheet.fault.text().startswith("This is not JSON")
     sheet.text.setPlainText('{"n": 41}')
     qtbot.waitUntil(sheet.use.isEnabled)
     sheet.use.click()
@@ -269,6 +270,10 @@ def test_a_sample_is_edited_as_json_and_used(qtbot: QtBot, editor: Editor, tmp_p
     assert desk.workspace.sample.payload == {"n": 41}
     assert run_to_end(qtbot, desk) == "succeeded"
     assert desk.playback.visits[-1]["output"]["preview"] == 42
+    # That it will not be there the next time is said when there is still something to be done about it.
+    with qtbot.waitSignal(desk.said) as said:
+        assert editor.window.desks.save()
+    assert "in no file yet" in (said.args or [""])[0]
 
 
 @pytest.mark.slow

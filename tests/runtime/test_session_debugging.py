@@ -374,3 +374,17 @@ def test_a_large_run_is_over_and_still_whole(session: Client, server: CountingSe
     session.call("continue")
     finished = session.until("finished")
     assert (finished["run"], finished["status"], len(server.got)) == (fork, "succeeded", 1)
+
+
+def test_to_a_step_what_comes_after_it_may_be_unfinished(session: Client) -> None:
+    document = flow(
+        "manual -> shape=map -> last=map", shape={"expression": "name"}, last={"expression": ""}
+    ).to_document()
+    refused = session.ask("run", flow=document, payload={"name": "Ada"})
+    assert refused["error"]["code"] == protocol.FLOW_HAS_PROBLEMS
+    session.call("run", flow=document, payload={"name": "Ada"}, to="shape")
+    assert place(session.until("paused")) == "2 shape"
+    session.call("continue")
+    assert session.until("finished")["status"] == "succeeded"
+    faulty = session.ask("run", flow=document, payload={"name": "Ada"}, to="last")
+    assert faulty["error"]["code"] == protocol.FLOW_HAS_PROBLEMS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QKeyEvent, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -206,6 +206,7 @@ class Segments(QFrame):
         if self.choice not in keys:
             self.choose(keys[0])
         self._arrange(folded=self._folded.isVisibleTo(self))
+        self.updateGeometry()  # a folded one looks the same, and may have room now
 
     def fold(self, folded: bool) -> None:
         """Shows the choice that is on alone, with a menu of the others."""
@@ -274,6 +275,12 @@ class PaneHeader(QWidget):
         layout = self.extras.layout()
         if layout is not None:
             layout.addWidget(widget)
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            self.fit()  # words or choices in it have become others, or the room for them
+        return done
 
     def fit(self) -> None:
         """Shows as much as there is room for: first the extras go, then the choices fold."""

@@ -104,7 +104,8 @@ class SampleSheet(QDialog):
         layout.setSpacing(12)
         head = QLabel(heading, self)
         head.setProperty("type", "title")
-        told = QLabel(hint or f"Run starts with this payload. It began as “{title}”, which stays as it is.", self)
+        began = f" It began as “{title}”, which stays as it is." if payload is not None else ""
+        told = QLabel(hint or f"Run starts with this payload.{began}", self)
         told.setProperty("type", "hint")
         told.setWordWrap(True)
         self.text = QPlainTextEdit(self)
@@ -134,6 +135,9 @@ class SampleSheet(QDialog):
         self._timer = QTimer(self, singleShot=True, interval=250)
         self._timer.timeout.connect(self._check)
         self.text.textChanged.connect(self._timer.start)
+        # What was written is taken over before it is thrown away.
+        self.setTabOrder(self.text, self.use)
+        self.setTabOrder(self.use, self.cancel)
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _check(self) -> bool:
@@ -142,7 +146,8 @@ class SampleSheet(QDialog):
             self.payload = decode(self.text.toPlainText().encode("utf-8", "surrogatepass"), None, repeated_keys=True)
         except FileError as error:
             problem = error.problems[0]
-            self.fault.setText(". ".join(part for part in (problem.what, problem.why) if part))
+            what = problem.what.replace("the file is", "This is")
+            self.fault.setText(". ".join(part for part in (what, problem.why) if part))
         else:
             self.fault.setText("")
         faulty = bool(self.fault.text())
