@@ -402,7 +402,8 @@ class Running(QObject):
         new_flow = flow if playback.flow is not None and _differs(flow, playback.flow) and "visit" in params else None
         if new_flow is not None:
             asked["flow"] = flow.to_document()
-        if playback.record.recorded:
+        if playback.record.recorded or not playback.is_live:
+            # Another engine process may have made it, which took what it was given along.
             given = self._given(flow)
             if given is None:
                 return
